@@ -1,0 +1,1 @@
+"""Running it: the `news` command, the supervisor, embedded services, status."""

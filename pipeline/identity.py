@@ -1,0 +1,137 @@
+"""What makes an article, a version and a delivery the same one again: pure functions from values to ids.
+
+The rules carry IDENTITY_VERSION. Changing what any function here returns changes ids in every database out there:
+tests/pipeline/test_identity.py holds a golden table that fails first.
+"""
+
+import hashlib
+import re
+import secrets
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterable
+from typing import NewType
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from w3lib.url import canonicalize_url, safe_url_string
+
+ArticleId = NewType("ArticleId", uuid.UUID)
+VersionId = NewType("VersionId", uuid.UUID)
+DeliveryId = NewType("DeliveryId", uuid.UUID)
+
+IDENTITY_VERSION = 1
+
+# One namespace each (RFC 9562 §5.5), made once by uuid4: an article and a version can never collide.
+_ARTICLE_BY_URL = uuid.UUID("a7c1f0a2-6d0e-4e0b-9a53-1f5a4f3f7d01")
+_ARTICLE_BY_ITEM = uuid.UUID("a7c1f0a2-6d0e-4e0b-9a53-1f5a4f3f7d02")
+_ARTICLE_BY_TEXT = uuid.UUID("a7c1f0a2-6d0e-4e0b-9a53-1f5a4f3f7d03")
+_VERSION = uuid.UUID("a7c1f0a2-6d0e-4e0b-9a53-1f5a4f3f7d04")
+_DEAD_LETTER = uuid.UUID("a7c1f0a2-6d0e-4e0b-9a53-1f5a4f3f7d05")
+
+# Parameters that name a campaign, a click or a share, never a page.
+_TRACKING_PREFIXES = ("utm_", "mc_", "pk_", "piwik_", "mtm_", "ga_", "hsa_", "at_", "xtor")
+_TRACKING_PARAMETERS = frozenset(
+    "fbclid gclid gclsrc dclid wbraid gbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mkt_tok "
+    "ref ref_src ref_url referrer cmpid cmp ncid ocid smid smtyp sr_share spm srnd taid via_share "
+    "s_cid icid sc_cid trk trkcampaign vero_id wickedid __twitter_impression ito guccounter".split()
+)
+
+_SURROGATE = re.compile("[\ud800-\udfff\x00]")
+
+
+def printable(text: str) -> str:
+    """Replace what no UTF-8 and no PostgreSQL text can hold (lone surrogates, NUL) by U+FFFD, one for one.
+
+    The length in code points stays, so offsets into the delivered text stay valid.
+    """
+    return _SURROGATE.sub("\ufffd", text) if _SURROGATE.search(text) else text
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Length-prefixed parts, so that ("ab", "c") and ("a", "bc") differ."""
+    return "".join(f"{len(part)}:{part}" for part in map(printable, parts))
+
+
+def canonical_url(url: str) -> str | None:
+    """The identity of a web address, or None where the text is not an http(s) address with a host.
+
+    Scheme ignored, host lower case without `www.`, no port, no fragment, no user, tracking parameters dropped, the
+    others sorted, path case kept, no trailing slash. Escapes are normalised by w3lib (RFC 3986 §6.2.2).
+    """
+    try:
+        parts = urlsplit(printable(url).strip())
+        host = (parts.hostname or "").rstrip(".")
+        if parts.scheme.lower() not in ("http", "https") or not host or any(c.isspace() for c in host):
+            return None
+        host = host if host.isascii() else host.encode("idna").decode("ascii")
+        query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _is_tracking(k)]
+        clean = canonicalize_url(safe_url_string(f"http://{host.removeprefix('www.')}{parts.path}"))
+        path = urlsplit(clean).path.rstrip("/")
+    except (ValueError, UnicodeError):
+        return None
+    return f"{host.removeprefix('www.')}{path}{'?' if query else ''}{urlencode(sorted(query))}"
+
+
+def _is_tracking(parameter: str) -> bool:
+    name = parameter.lower()
+    return name in _TRACKING_PARAMETERS or name.startswith(_TRACKING_PREFIXES)
+
+
+def item_key(source: str, source_item_id: str) -> ArticleId:
+    """The article known to `source` under its own id: its id where there is no URL, an alias where there is one."""
+    return ArticleId(uuid.uuid5(_ARTICLE_BY_ITEM, _joined((source, source_item_id))))
+
+
+def article_id(url: str | None, source: str, source_item_id: str | None, title: str, raw: str) -> ArticleId:
+    """UUIDv5 of the canonical URL; without one, of (source, own id); without either, of title + raw text."""
+    canonical = canonical_url(url) if url else None
+    if canonical is not None:
+        return ArticleId(uuid.uuid5(_ARTICLE_BY_URL, canonical))
+    if source_item_id:
+        return item_key(source, source_item_id)
+    return ArticleId(uuid.uuid5(_ARTICLE_BY_TEXT, text_digest(title, raw)))
+
+
+def text_digest(title: str, raw: str) -> str:
+    """SHA-256 (hex) of title and raw text as delivered: what `version_id` depends on besides the article."""
+    return hashlib.sha256(_joined((title, raw)).encode()).hexdigest()
+
+
+def version_id(article: ArticleId, digest: str) -> VersionId:
+    """UUIDv5 of (article, title, raw text); the texts by their `text_digest`, so that the log alone can redo it."""
+    return VersionId(uuid.uuid5(_VERSION, _joined((str(article), digest))))
+
+
+def dead_letter_id(*coordinates: str) -> uuid.UUID:
+    """The id under which doubles of one dead letter fall together: topic id, partition, offset and stage."""
+    return uuid.uuid5(_DEAD_LETTER, _joined(coordinates))
+
+
+def new_delivery_id() -> DeliveryId:
+    """A UUIDv7 (RFC 9562 §5.7): milliseconds since the epoch, then 74 random bits. Python's own comes with 3.14."""
+    value = (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    return DeliveryId(uuid.UUID(int=value | 0b10 << 62 | secrets.randbits(62)))
+
+
+_TYPOGRAPHY = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛′`´", "'"),
+        **dict.fromkeys("“”„‟″«»", '"'),
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff", ""),
+        "…": "...",
+    }
+)
+
+
+def normalised(text: str) -> str:
+    """The text without what an editor would not call an edit: case, white space, typography, Unicode forms."""
+    return " ".join(
+        unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHY)).translate(_TYPOGRAPHY).casefold().split()
+    )
+
+
+def content_hash(title: str, text: str) -> str:
+    """SHA-256 (hex) of cleaned, normalised title + text: equal for two deliveries that say the same."""
+    return hashlib.sha256(_joined((normalised(title), normalised(text))).encode()).hexdigest()

@@ -1,0 +1,28 @@
+"""Every metric, with its meaning. Labels are closed sets: stages, topics, kinds, reasons; never a URL or a title."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+records_received = Counter("news_records_received_total", "Records a stage took from a topic", ["stage"])
+records_sent = Counter("news_records_sent_total", "Records the broker acknowledged", ["stage", "topic"])
+dead_letters = Counter("news_dead_letters_total", "Records that can never succeed", ["stage", "reason"])
+decisions = Counter("news_decisions_total", "Deliveries decided, replays not counted", ["kind"])
+replays = Counter("news_replays_total", "Records seen again at the same raw coordinates, after a crash or rebalance")
+rows_written = Counter("news_rows_written_total", "Rows written to PostgreSQL", ["table"])
+retries = Counter("news_retries_total", "Times a stage waited for a service and tried the same work again", ["stage"])
+batch_seconds = Histogram("news_batch_duration_seconds", "Time a stage spent on one batch", ["stage"], buckets=_SECONDS)
+log_wait_seconds = Histogram(
+    "news_signature_log_wait_seconds", "Append to the signature log until its replica has it", buckets=_SECONDS
+)
+index_entries = Gauge("news_signature_index_entries", "Articles the deduplication index knows")
+spool_records = Gauge("news_spool_records", "Records in the spool that the broker has not acknowledged")
+pool_restarts = Counter("news_nlp_pool_restarts_total", "Times the process pool of enrich was made anew")
+
+
+def serve(port: int | None) -> None:
+    """Serve /metrics on 127.0.0.1 at `port`; None: not at all."""
+    if port is not None:
+        start_http_server(port, addr="127.0.0.1")

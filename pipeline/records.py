@@ -1,0 +1,293 @@
+"""The typed values on the topics. Bytes become one of these on the first line of a step, and nowhere else.
+
+JSON, frozen, each with its own `schema_version`. JSON Schemas stand in schemas/ and change only on purpose:
+`make schemas` writes them, `make check` fails where they differ.
+"""
+
+import base64
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from pipeline.cleaning import Span
+from pipeline.errors import InvalidRecord, Reason
+from pipeline.identity import printable
+
+Hashes = npt.NDArray[np.uint32]
+
+
+def _hashes_from_base64(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    packed = base64.b64decode(value, validate=True)
+    if len(packed) % 4:
+        raise ValueError("not a whole number of 32-bit hashes")
+    return np.frombuffer(packed, dtype="<u4")
+
+
+PackedHashes = Annotated[
+    Hashes,
+    BeforeValidator(_hashes_from_base64),
+    PlainSerializer(lambda hashes: base64.b64encode(hashes.astype("<u4").tobytes()).decode("ascii"), return_type=str),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "description": "sorted little-endian uint32"}),
+]
+Text = Annotated[str, BeforeValidator(lambda value: printable(value) if isinstance(value, str) else value)]
+Kind = Literal["new", "copy", "revision", "unchanged", "redelivery"]
+Method = Literal["url", "item", "text", "exact", "near", "store"]
+SentimentLabel = Literal["negative", "neutral", "positive"]
+
+
+class Record(BaseModel):
+    """What all records share: frozen, extra fields of newer writers are left alone, times are aware."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
+
+    schema_version: Literal[1] = 1
+
+    @classmethod
+    def from_bytes(cls, value: bytes | None) -> Self:
+        """The record in a Kafka value.
+
+        Raises InvalidRecord: `empty`, `not-utf-8`, `not-json`, `unknown-version` or `wrong-shape`, naming the field.
+        """
+        if not value:
+            raise InvalidRecord(Reason.EMPTY, "The record has no value.")
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError as error:
+            raise _explained(error, value) from None
+
+    def to_bytes(self) -> bytes:
+        """The Kafka value: JSON in UTF-8."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def _explained(error: ValidationError, value: bytes) -> InvalidRecord:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    if first["type"] == "json_invalid":
+        try:
+            value.decode("utf-8")
+        except UnicodeDecodeError as bad:
+            return InvalidRecord(Reason.NOT_UTF8, f"Byte {bad.start} is not UTF-8 ({bad.reason}).")
+        return InvalidRecord(Reason.NOT_JSON, f"Not JSON: {first['msg']}.")
+    if where == "schema_version":
+        return InvalidRecord(Reason.UNKNOWN_VERSION, "schema_version: this pipeline reads version 1.")
+    others = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return InvalidRecord(Reason.WRONG_SHAPE, f"{where or 'the record'}: {first['msg']}{others}.")
+
+
+class Target(Record):
+    """A span of the raw text (code points) that the sender wants the sentiment towards."""
+
+    start: int = Field(ge=0)
+    end: int = Field(gt=0)
+
+
+class RawArticle(Record):
+    """articles.raw: one delivery of one article, as a producer handed it over."""
+
+    delivery_id: UUID
+    observed_at: AwareDatetime
+    source: Text = Field(min_length=1, max_length=200)
+    source_item_id: Text | None = Field(None, max_length=2000)
+    url: Text | None = Field(None, max_length=8000)
+    title: Text = Field("", max_length=10_000)
+    byline: Text | None = Field(None, max_length=2000)
+    body: Text = Field(description="the text as delivered; stored as `raw`")
+    language: Text | None = Field(None, max_length=35, description="BCP 47, as the source says")
+    published_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+    notes: tuple[str, ...] = Field((), description="what the producer left out or could not read, in words")
+    targets: tuple[Target, ...] = Field((), max_length=1000)
+
+
+class Coordinates(BaseModel):
+    """A place in Kafka that stays unique when a topic is deleted and made again (KIP-516 topic ids)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    topic_id: UUID
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+
+
+class Signature(Record):
+    """articles.signatures: all that the decision about one delivery needs, and nothing that it does not."""
+
+    rules_version: int
+    identity_version: int
+    delivery_id: UUID
+    observed_at: AwareDatetime
+    article_id: UUID = Field(description="from URL, own id or text; the decision may name a known article instead")
+    identified_by: Literal["url", "item", "text"]
+    item_key: UUID | None = Field(None, description="(source, own id) as an id, where the source gives one")
+    text_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    content_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    metadata_digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="of URL, byline, dates, language as delivered")
+    source: Text
+    raw: Coordinates
+    words: int = Field(ge=0)
+    wall: bool = Field(False, description="looks like a paywall or consent wall")
+    shingle_count: int = Field(ge=0, description="distinct word 3-shingles before the cap")
+    shingles: PackedHashes
+    lines: PackedHashes
+    numbers: PackedHashes
+    names: PackedHashes
+
+
+class Decision(Record):
+    """What one delivery is, and why; `of`, `of_version` and `of_delivery` name the earlier text it was held against."""
+
+    delivery_id: UUID
+    article_id: UUID
+    version_id: UUID
+    kind: Kind
+    method: Method | None = Field(
+        None,
+        description="how it was recognised: url, item (own id), text; a copy: exact, near; beyond the window: store",
+    )
+    of: UUID | None = None
+    of_version: UUID | None = None
+    of_delivery: UUID | None = None
+    same_text_as: UUID | None = Field(None, description="revision: another article that has this text")
+    score: float | None = None
+    threshold: float | None = None
+    rules_version: int
+    log_id: UUID = Field(description="topic id of articles.signatures")
+    log_offset: int
+    decided_at: AwareDatetime = Field(description="log-append time of the signature")
+    raw: Coordinates
+    observed_at: AwareDatetime
+    source: Text
+
+
+class Metadata(BaseModel):
+    """What a delivery says about its article besides the text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str | None = None
+    source_item_id: str | None = None
+    title: str = ""
+    byline: str | None = None
+    language: str | None = None
+    published_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Body(BaseModel):
+    """The text: as delivered, as published, and what lies between them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    raw: str
+    text: str
+    removed: tuple[Span, ...] = ()
+    content_hash: str
+
+
+class DecidedArticle(Record):
+    """articles.decisions: every delivery with its decision; the text only where no other topic carries it (copies)."""
+
+    decision: Decision
+    metadata: Metadata
+    body: Body | None = None
+
+
+class UniqueArticle(Record):
+    """articles.unique: a new text to enrich."""
+
+    decision: Decision
+    metadata: Metadata
+    body: Body
+    targets: tuple[Target, ...] = ()
+
+
+class Sentiment(BaseModel):
+    """A label and a score in [-1, 1]; the three shares add up to 1 where the model gives them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: SentimentLabel
+    score: float = Field(ge=-1, le=1)
+    negative: float | None = None
+    neutral: float | None = None
+    positive: float | None = None
+
+
+class Mention(BaseModel):
+    """One place where a name stands: code points into the published text, and into the raw one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    start: int
+    end: int
+    raw_start: int
+    raw_end: int
+
+
+class Entity(BaseModel):
+    """A name in one version, with all its mentions (capped; `count` is the true number)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    label: str
+    count: int
+    sentiment: Sentiment | None = None
+    mentions: tuple[Mention, ...]
+
+
+class TargetSentiment(BaseModel):
+    """The answer to one `Target`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int
+    end: int
+    sentiment: Sentiment | None
+
+
+class Enrichment(BaseModel):
+    """What the models found, and which models: `generation` orders re-enrichments of one version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    generation: int = 0
+    language: str | None = None
+    entities: tuple[Entity, ...] = ()
+    sentiment: Sentiment | None = None
+    targets: tuple[TargetSentiment, ...] = ()
+    models: dict[str, str] = Field(default_factory=dict)
+    reason: str | None = Field(None, description="why there are no entities, where the models could not run")
+    enriched_at: AwareDatetime
+
+
+class EnrichedArticle(Record):
+    """articles.enriched: a version with its enrichment, ready to be a row."""
+
+    decision: Decision
+    metadata: Metadata
+    body: Body
+    enrichment: Enrichment
+
+
+def utc(milliseconds: int) -> datetime:
+    """A Kafka timestamp (milliseconds since the epoch) as an aware time."""
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

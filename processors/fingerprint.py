@@ -1,0 +1,118 @@
+"""RawArticle -> cleaned body and Signature: all that a decision needs, computed once, from this delivery alone."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xxhash
+
+from pipeline import cleaning, identity
+from pipeline.errors import InvalidRecord, Reason
+from pipeline.records import Body, Coordinates, Hashes, Metadata, RawArticle, Signature
+
+#: Caps on the sets of one record; of a larger shingle set the smallest hashes stay (bottom-k: an unbiased sample).
+MAX_SHINGLES: Final = 4096
+MAX_OTHERS: Final = 1024
+SHINGLE_WORDS: Final = 3
+
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d[\d.,]*\d|\d")
+_CAPITALISED = re.compile(r"\b[^\W\d_]\w+\b")
+# Odd 64-bit constants (xxHash's primes): each place in a shingle has its own, so the order of words counts.
+_PLACES: Final = np.array([0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+_MIX: Final = np.uint64(0xFF51AFD7ED558CCD)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One delivery, ready to be decided."""
+
+    article: RawArticle
+    metadata: Metadata
+    body: Body
+    signature: Signature
+
+
+def prepare(article: RawArticle, raw: Coordinates, rules: cleaning.Rules) -> Prepared:
+    """Clean and fingerprint one delivery.
+
+    Raises InvalidRecord (`no-text`) when cleaning leaves nothing.
+    """
+    cleaned = cleaning.clean(article.body, rules)
+    if not cleaned.text:
+        what = "The body is empty." if not article.body.strip() else "The body holds nothing but boilerplate."
+        raise InvalidRecord(Reason.NO_TEXT, what)
+    content = identity.content_hash(article.title, cleaned.text)
+    metadata = Metadata(
+        url=article.url,
+        source_item_id=article.source_item_id,
+        title=article.title,
+        byline=article.byline,
+        language=article.language,
+        published_at=article.published_at,
+        updated_at=article.updated_at,
+        notes=article.notes,
+    )
+    body = Body(raw=article.body, text=cleaned.text, removed=cleaned.removed, content_hash=content)
+    return Prepared(article, metadata, body, _signature(article, raw, rules, metadata, body))
+
+
+def _signature(
+    article: RawArticle, raw: Coordinates, rules: cleaning.Rules, metadata: Metadata, body: Body
+) -> Signature:
+    own_id = article.source_item_id
+    known_by_url = article.url is not None and identity.canonical_url(article.url) is not None
+    words = _WORD.findall(identity.normalised(body.text))
+    all_shingles = _shingles(words)
+    return Signature(
+        rules_version=rules.version,
+        identity_version=identity.IDENTITY_VERSION,
+        delivery_id=article.delivery_id,
+        observed_at=article.observed_at,
+        article_id=identity.article_id(article.url, article.source, own_id, article.title, article.body),
+        identified_by="url" if known_by_url else "item" if own_id else "text",
+        item_key=identity.item_key(article.source, own_id) if own_id else None,
+        text_digest=identity.text_digest(article.title, article.body),
+        content_hash=body.content_hash,
+        metadata_digest=hashlib.sha256(metadata.model_dump_json(exclude={"notes"}).encode()).hexdigest(),
+        source=article.source,
+        raw=raw,
+        words=len(words),
+        wall=rules.is_wall(body.text),
+        shingle_count=len(all_shingles),
+        shingles=all_shingles[:MAX_SHINGLES],
+        lines=_hashes({identity.normalised(line) for line in body.text.splitlines() if line.strip()}),
+        numbers=_hashes(set(_NUMBER.findall(body.text))),
+        names=_hashes(_names(body.text)),
+    )
+
+
+def _names(text: str) -> set[str]:
+    """Capitalised words that the text never writes in lower case: names, mostly, without a model."""
+    words = set(_CAPITALISED.findall(text))
+    return {word.casefold() for word in words if word[0].isupper() and word.lower() not in words}
+
+
+def _hash(text: str) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode())
+
+
+def _hashes(texts: set[str]) -> Hashes:
+    hashes = np.fromiter((_hash(text) & 0xFFFFFFFF for text in texts), dtype=np.uint32, count=len(texts))
+    return np.unique(hashes)[:MAX_OTHERS]
+
+
+def _shingles(words: list[str]) -> Hashes:
+    """32-bit hashes of the distinct word 3-shingles, sorted; of a text with fewer words, of all of them together."""
+    if not words:
+        return np.empty(0, dtype=np.uint32)
+    if len(words) < SHINGLE_WORDS:
+        return _hashes({" ".join(words)})
+    known = {word: _hash(word) for word in set(words)}
+    one = np.fromiter((known[word] for word in words), dtype=np.uint64, count=len(words))
+    # Array arithmetic on uint64 wraps: that is the hash, on every platform alike.
+    mixed = one[:-2] * _PLACES[0] + one[1:-1] * _PLACES[1] + one[2:] * _PLACES[2]
+    mixed = (mixed ^ (mixed >> np.uint64(33))) * _MIX
+    return np.unique((mixed >> np.uint64(32)).astype(np.uint32))

@@ -1,0 +1,97 @@
+"""Articles -> enrichments in a pool of processes, with a document that hangs or kills one found and set apart."""
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final
+
+from pipeline import logs, metrics
+from pipeline.errors import InvalidRecord, Reason
+from pipeline.records import Enrichment
+from processors import nlp
+from processors.nlp import Work
+
+log = logs.get(__name__)
+
+#: Articles a task: small enough that the last task of a batch keeps nobody waiting.
+CHUNK: Final = 8
+#: Tasks a child does before a fresh one takes its place.
+TASKS_A_CHILD: Final = 500
+#: Loading the models takes a part of the first task's time.
+LOAD_SECONDS: Final = 60.0
+
+
+class NlpPool:
+    """One process a core, made by a fork server that has spaCy imported; never on the event loop."""
+
+    def __init__(self, model: str, processes: int | None, seconds_per_article: float) -> None:
+        self._model = model
+        self._processes = processes or len(os.sched_getaffinity(0))
+        self._seconds = seconds_per_article
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["processors.nlp", "spacy"])
+        self._executor = self._fresh()
+
+    def _fresh(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._processes,
+            mp_context=self._context,
+            initializer=nlp.load_once,
+            initargs=(self._model,),
+            max_tasks_per_child=TASKS_A_CHILD,
+        )
+
+    async def warm_up(self) -> None:
+        """Have every process load its models now."""
+        await asyncio.gather(*(self._run([]) for _ in range(self._processes)))
+
+    async def enrich(self, works: Sequence[Work]) -> list[Enrichment | InvalidRecord]:
+        """One enrichment for each article, or why the models cannot take it; in order.
+
+        When a process dies or hangs, what was in work is tried again one by one, so that only the culprit is set apart.
+        """
+        size = max(1, min(CHUNK, -(-len(works) // self._processes)))
+        chunks = [works[i : i + size] for i in range(0, len(works), size)]
+        outcomes = await asyncio.gather(*(self._try(chunk) for chunk in chunks))
+        if any(outcome is None for outcome in outcomes):
+            self._renew()
+        results: list[Enrichment | InvalidRecord] = []
+        for chunk, outcome in zip(chunks, outcomes, strict=True):
+            results += outcome if outcome is not None else [await self._alone(work) for work in chunk]
+        return results
+
+    async def _alone(self, work: Work) -> Enrichment | InvalidRecord:
+        for _ in range(2):
+            outcome = await self._try([work])
+            if outcome is not None:
+                return outcome[0]
+            self._renew()
+        return InvalidRecord(
+            Reason.POISON, "The text ended or held up an NLP process twice; it is stored without entities."
+        )
+
+    async def _try(self, works: Sequence[Work]) -> list[Enrichment] | None:
+        """The enrichments, or None when the process died or took too long."""
+        try:
+            return await asyncio.wait_for(self._run(works), LOAD_SECONDS + self._seconds * len(works))
+        except (BrokenProcessPool, TimeoutError) as error:
+            log.warning("an NLP process died or hung", articles=len(works), error=repr(error))
+            return None
+
+    async def _run(self, works: Sequence[Work]) -> list[Enrichment]:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, nlp.enrich_in_pool, works)
+
+    def _renew(self) -> None:
+        metrics.pool_restarts.inc()
+        self.close()
+        self._executor = self._fresh()
+
+    def close(self) -> None:
+        """End the processes, the hanging ones too."""
+        children = list((self._executor._processes or {}).values())  # no public way before Python 3.14
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for child in children:
+            child.kill()

@@ -1,0 +1,77 @@
+"""A Faust app with the settings that keep its promises, and the worker that runs it in the foreground."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import faust
+
+from pipeline import logs
+from pipeline.errors import Exit
+from pipeline.settings import Settings
+from pipeline.topics import KIB, MAX_RECORD_BYTES
+from processors.watchdog import Watchdog
+
+
+def app(stage: str, bootstrap_servers: str, settings: Settings) -> faust.App:
+    """The app of one stage: its id is the consumer group, `news.<stage>`.
+
+    Each setting answers a trap that was reproduced; the reasons stand in docs/decisions/0003-faust-settings.md.
+    """
+    return faust.App(
+        f"news.{stage}",
+        broker="kafka://" + bootstrap_servers.replace(",", ";kafka://"),
+        datadir=str(settings.data_dir / "faust" / stage),
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=512,
+        broker_commit_interval=1.0,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=3.0,
+        broker_rebalance_timeout=30.0,
+        broker_request_timeout=40.0,
+        broker_max_poll_interval=timedelta(days=7).total_seconds(),
+        consumer_max_fetch_size=MAX_RECORD_BYTES + 64 * KIB,
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        worker_redirect_stdouts=False,
+        logging_config=logs.config(settings.log.level),
+    )
+
+
+def raw_topic(faust_app: faust.App, name: str) -> Any:
+    """A topic of bytes: a decode error inside Faust stalls an agent without a word, so each step decodes by itself."""
+    return faust_app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+
+def run(
+    faust_app: faust.App,
+    loop: asyncio.AbstractEventLoop,
+    close: Callable[[], Awaitable[None]],
+    settings: Settings,
+) -> NoReturn:
+    """Run until SIGTERM or SIGINT: the batch in work is finished and acknowledged, then `close` is awaited."""
+
+    async def on_before_shutdown(*_: object, **__: object) -> None:
+        await close()
+
+    # Sent when the consumer has nothing in work any more (faust App.on_stop).
+    faust_app.on_before_shutdown.connect(on_before_shutdown, weak=False)
+    Watchdog(faust_app, loop).start()
+    worker = faust.Worker(
+        faust_app,
+        loop=loop,
+        loglevel=settings.log.level,
+        logging_config=logs.config(settings.log.level),
+        redirect_stdouts=False,
+        quiet=True,
+    )
+    worker.execute_from_commandline()
+    raise SystemExit(Exit.OK)  # the line above does not come back either

@@ -1,0 +1,2 @@
+-- A record that the broker has.
+DELETE FROM records WHERE seq = :seq;
