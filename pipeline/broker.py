@@ -127,10 +127,10 @@ def check(states: dict[str, TopicState], topics: Sequence[Topic]) -> list[str]:
     """What is wrong with the topics of a cluster, one sentence each."""
     problems = [f"{t.name} is missing: run `news topics apply`." for t in topics if t.name not in states]
     problems += [
-        f"{t.name} has {states[t.name].partitions} partitions and must have {t.partitions}: its one order is the order "
+        f"{t.name} has {states[t.name].partitions} partitions and must have one: its one order is the order "
         "everybody agrees on. Delete the topic and run `news topics apply`."
         for t in topics
-        if t.name in states and t.partitions is not None and states[t.name].partitions != t.partitions
+        if t.name in states and t.is_one_order and states[t.name].partitions != 1
     ]
     return problems
 

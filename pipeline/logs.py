@@ -38,8 +38,9 @@ def config(level: str, *, terminal: bool | None = None) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Normal operation says nothing: these talk about each connection and each poll.
-            **{name: {"level": "WARNING"} for name in ("kafka", "aiokafka", "faust", "mode", "asyncio")},
+            **{name: {"level": "WARNING"} for name in ("kafka", "aiokafka", "faust", "mode", "asyncio", "alembic")},
             "aiokafka.consumer.group_coordinator": {"level": "ERROR"},
+            "kafka.net.selector": {"level": "ERROR"},  # it warns of each slow turn on a busy machine
         },
     }
 

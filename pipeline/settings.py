@@ -18,6 +18,10 @@ STANDARD_NAMES = {
 }
 
 
+#: Variables of this prefix that are no settings (pipeline/readiness.py).
+_HOOKS = {"NEWS_READY_FILE"}
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,7 +30,12 @@ class KafkaSettings(_Group):
     """NEWS_KAFKA__*"""
 
     bootstrap_servers: str | None = Field(None, description="host:port,… of the cluster; unset: the embedded broker")
-    partitions: int = Field(4, ge=1, le=1000, description="partitions of the topics that are made")
+    partitions: int = Field(
+        4, ge=1, le=1000, description="partitions of the topics that are made, but for articles.raw"
+    )
+    raw_partitions: int = Field(
+        1, ge=1, le=1000, description="of articles.raw: with one, deliveries are decided in the order they came"
+    )
     replication_factor: int = Field(1, ge=1, le=9, description="copies of each partition; 3 on a real cluster")
     start_timeout_seconds: float = Field(30, gt=0, description="how long a stage waits for the broker at its start")
 
@@ -122,4 +131,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             known |= {variable((name, inner)) for inner in field.annotation.model_fields}
-    return sorted(v for v in environment if v.startswith(PREFIX) and v not in known and not v.startswith("NEWS_TEST_"))
+    return sorted(
+        v
+        for v in environment
+        if v.startswith(PREFIX) and v not in known and v not in _HOOKS and not v.startswith("NEWS_TEST_")
+    )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline import records
+from pipeline.settings import Settings
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -24,17 +25,21 @@ DEAD_LETTER: Final = "articles.dead-letter"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it must be; `partitions=None` takes the number from the settings."""
+    """A topic as it must be; `partitions=None` takes the number from the settings.
+
+    `is_one_order`: another number of partitions than one would break what the topic is for.
+    """
 
     name: str
     what: str
     record: type[records.Record] | None  # None: original bytes with reason headers
     partitions: int | None = None
+    is_one_order: bool = False
     max_record_bytes: int = MAX_RECORD_BYTES
     config: dict[str, str] = field(default_factory=dict)
 
 
-def declared(window_days: float, allowed_lag_days: float) -> tuple[Topic, ...]:
+def declared(window_days: float, allowed_lag_days: float, raw_partitions: int = 1) -> tuple[Topic, ...]:
     """All topics. The signature log is kept 2 W + lag, so that a replica that starts late knows what the others know.
 
     `window_days` is W, how far back a text counts as a copy; `allowed_lag_days` how far behind a worker may be.
@@ -48,11 +53,19 @@ def declared(window_days: float, allowed_lag_days: float) -> tuple[Topic, ...]:
         "message.timestamp.type": "LogAppendTime",
     }
     return (
-        Topic(RAW, "articles as delivered", records.RawArticle, config=keep),
-        Topic(SIGNATURES, "one order for all deliveries", records.Signature, partitions=1, config=log),
+        Topic(RAW, "articles as delivered", records.RawArticle, config=keep, partitions=raw_partitions),
+        Topic(
+            SIGNATURES, "one order for all deliveries", records.Signature, partitions=1, is_one_order=True, config=log
+        ),
         Topic(DECISIONS, "what each delivery is", records.DecidedArticle, config=keep),
         Topic(UNIQUE, "new texts to enrich", records.UniqueArticle, config=keep),
         Topic(ENRICHED, "enriched versions", records.EnrichedArticle, config=keep),
         Topic(REENRICH, "versions to enrich again", records.UniqueArticle, config=keep),
         Topic(DEAD_LETTER, "what can never succeed, with its reason", None, partitions=1, config=keep),
     )
+
+
+def of(settings: Settings) -> tuple[Topic, ...]:
+    """The topics as these settings want them."""
+    dedup = settings.dedup
+    return declared(dedup.window_days, dedup.allowed_lag_days, settings.kafka.raw_partitions)

@@ -75,7 +75,7 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
     Raises Unavailable when the broker or its topics are not there at the start, Stop when they are not as they must be.
     """
     log = logs.get(__name__)
-    declared = topics.declared(settings.dedup.window_days, settings.dedup.allowed_lag_days)
+    declared = topics.of(settings)
     states = broker.require(bootstrap_servers, declared, settings.kafka.start_timeout_seconds)
     ids = {name: state.id for name, state in states.items()}
     window_ms = int(settings.dedup.window_days * DAY_MS)

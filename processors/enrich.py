@@ -77,7 +77,7 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
     log = logs.get(__name__)
     began = time.monotonic()
     pool = NlpPool(settings.nlp.model, settings.nlp.processes, settings.nlp.seconds_per_article)
-    declared = topics.declared(settings.dedup.window_days, settings.dedup.allowed_lag_days)
+    declared = topics.of(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
 

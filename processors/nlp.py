@@ -155,6 +155,3 @@ def enrich_in_pool(works: Sequence[Work]) -> list[Enrichment]:
     if _models is None:
         raise RuntimeError("load_once has not run in this process")
     return _models.enrich(works)
-
-
-__all__ = ["Entity", "Models", "Work", "enrich_in_pool", "load", "load_once"]

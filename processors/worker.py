@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import faust
 
-from pipeline import logs
+from pipeline import logs, readiness
 from pipeline.errors import Exit
 from pipeline.settings import Settings
 from pipeline.topics import KIB, MAX_RECORD_BYTES
@@ -19,10 +19,12 @@ def app(stage: str, bootstrap_servers: str, settings: Settings) -> faust.App:
 
     Each setting answers a trap that was reproduced; the reasons stand in docs/decisions/0003-faust-settings.md.
     """
+    datadir = settings.data_dir / "faust" / stage
+    datadir.mkdir(parents=True, exist_ok=True)  # Faust makes the last folder only
     return faust.App(
         f"news.{stage}",
         broker="kafka://" + bootstrap_servers.replace(",", ";kafka://"),
-        datadir=str(settings.data_dir / "faust" / stage),
+        datadir=str(datadir),
         store="memory://",
         key_serializer="raw",
         value_serializer="raw",
@@ -62,6 +64,10 @@ def run(
     async def on_before_shutdown(*_: object, **__: object) -> None:
         await close()
 
+    async def on_partitions_assigned(*_: object, **__: object) -> None:
+        readiness.mark()
+
+    faust_app.on_partitions_assigned.connect(on_partitions_assigned, weak=False)
     # Sent when the consumer has nothing in work any more (faust App.on_stop).
     faust_app.on_before_shutdown.connect(on_before_shutdown, weak=False)
     Watchdog(faust_app, loop).start()

@@ -4,6 +4,7 @@ Reading streams and never fails for what stands in a file: what is no article co
 """
 
 import hashlib
+import io
 import os
 import stat
 import time
@@ -19,7 +20,7 @@ from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import RawArticle
 from producers import deliveries, json_lines, lines, plain_text
 from producers.deliveries import Row
-from producers.lines import Position
+from producers.lines import START, Position
 
 TEXT_SUFFIXES: Final = (".txt",)
 LINE_SUFFIXES: Final = (".jsonl", ".ndjson")
@@ -59,7 +60,7 @@ class Given:
 
     @classmethod
     def of(cls, path: Path, folder: Path | None = None, source: str | None = None) -> "Given":
-        """Source: as given, or the folder's name. Own id of a .txt: its path in the folder (default: the one it is in)."""
+        """Source: as given, or the folder's name. Own id of a .txt: its path in the folder (its own one by default)."""
         root = (folder or path.parent).resolve()
         inside = path.parent.resolve() / path.name
         relative = inside.relative_to(root).as_posix() if inside.is_relative_to(root) else path.name
@@ -98,7 +99,7 @@ def read_file(
     given: Given,
     kind: Format,
     *,
-    start: Position = Position(),
+    start: Position = START,
     unfinished: Unfinished = "wait",
     pause: Callable[[float], object] = time.sleep,
 ) -> Iterator[Found | End]:
@@ -130,7 +131,9 @@ def read_stream(read: lines.Read, source: str, origin: str, clock: Callable[[], 
             yield found
 
 
-def _read_text(path: Path, given: Given, unfinished: Unfinished, pause: Callable[[float], object]) -> Iterator[Found | End]:
+def _read_text(
+    path: Path, given: Given, unfinished: Unfinished, pause: Callable[[float], object]
+) -> Iterator[Found | End]:
     state = piece = None
     for left in reversed(range(UNFINISHED_TRIES)):
         with _opened(path) as file:
@@ -207,11 +210,7 @@ def _read_lines(
 
 
 def _may_go_on(line: lines.Line, what: RawArticle | DeadLetter) -> bool:
-    return (
-        not line.is_terminated
-        and isinstance(what, DeadLetter)
-        and what.reason in (Reason.NOT_JSON, Reason.NOT_UTF8)
-    )
+    return not line.is_terminated and isinstance(what, DeadLetter) and what.reason in (Reason.NOT_JSON, Reason.NOT_UTF8)
 
 
 def _of_line(line: lines.Line, source: str, origin: str, observed_at: datetime, now: datetime) -> Found | None:
@@ -237,7 +236,7 @@ def _require_whole(piece: lines.Piece, what: str) -> None:
     if not piece.is_whole:
         raise InvalidRecord(
             Reason.TOO_LARGE,
-            f"The {what} has {piece.length:,} bytes; at most {lines.MAX_PIECE_BYTES:,} are read. Its beginning is kept.",
+            f"The {what} has {piece.length:,} bytes; {lines.MAX_PIECE_BYTES:,} are read. Its beginning is kept.",
         )
 
 
@@ -246,13 +245,13 @@ def _dead(error: InvalidRecord, origin: str, piece: lines.Piece, end: Position) 
     return Found(letter, deliveries.row_of_dead_letter(letter), end)
 
 
-def _opened(path: Path):  # type: ignore[no-untyped-def]
+def _opened(path: Path) -> io.FileIO:
     # Not blocking: a named pipe that calls itself .txt must not hold up the others.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(0, "it is not a plain file")
-    return open(descriptor, "rb", buffering=0)  # noqa: SIM115, PTH123
+    return io.FileIO(descriptor)
 
 
 def _file_time(state: State, now: datetime) -> datetime:

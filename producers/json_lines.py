@@ -6,6 +6,7 @@ known here is left out and said in `notes`: a bad date spoils the date, not the 
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,7 +20,8 @@ from pipeline.topics import KIB, MAX_RAW_BYTES
 from producers import deliveries
 
 FIELDS: Final = (
-    "source", "id", "url", "title", "byline", "body", "language", "published_at", "updated_at", "observed_at", "targets",
+    "source", "id", "url", "title", "byline", "body", "language", "published_at", "updated_at", "observed_at",
+    "targets",
 )  # fmt: skip
 #: Code points at most; the body is limited by the size of the record.
 MAX_LENGTHS: Final = {"source": 200, "id": 2000, "url": 8000, "title": 10_000, "byline": 2000, "language": 35}
@@ -32,6 +34,9 @@ MAX_NAMED_FIELDS: Final = 20
 MAX_QUOTE: Final = 60
 # A line so much shorter than the limit makes a record within it: escapes only shrink, and the rest is bounded.
 _SURELY_FITS: Final = MAX_RAW_BYTES - 128 * KIB
+
+#: Surely an address that `canonical_url` reads: asking it costs more than all the rest of a line.
+PLAIN_URL: Final = re.compile(r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9/._~-]*)?", re.IGNORECASE | re.ASCII)
 
 _TYPES: Final[Mapping[type, str]] = {
     str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object",
@@ -49,7 +54,8 @@ _DECODER: Final = json.JSONDecoder(parse_int=_whole_number)
 def read_line(line: bytes, *, delivery_id: UUID, source: str, observed_at: datetime, now: datetime) -> RawArticle:
     """Read one line. `source` and `observed_at` (aware) stand where the line gives none; `now` bounds `observed_at`.
 
-    Raises InvalidRecord: `not-utf-8`, `not-json`, `wrong-shape` (naming the field), `no-text`, `unsupported` or `too-large`.
+    Raises InvalidRecord: `not-utf-8`, `not-json`, `wrong-shape` (with its field), `no-text`, `unsupported`,
+    `too-large`.
     """
     given = _object(line)
     notes: list[str] = []
@@ -65,7 +71,7 @@ def read_line(line: bytes, *, delivery_id: UUID, source: str, observed_at: datet
         notes.append(f"observed_at: {_quoted(given.get('observed_at', observed))} is in the future; now was taken.")
         observed = now
     url = texts["url"]
-    if url is not None and identity.canonical_url(url) is None:
+    if url is not None and not PLAIN_URL.fullmatch(url) and identity.canonical_url(url) is None:
         notes.append(f"url: {_quoted(url)} is no web address; it is kept and is not the article's identity.")
 
     article = RawArticle(
@@ -103,7 +109,7 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:
-    """The text of a field; None where it is missing, null or blank. White space round a name or address is no part of it."""
+    """The text of a field; None where it is missing, null or blank. White space round a name or address goes."""
     value = given.get(name)
     if value is None:
         return None
@@ -144,7 +150,8 @@ def _target(i: int, span: object, length: int) -> Target:
         raise InvalidRecord(Reason.WRONG_SHAPE, f"targets.{i}: must be an object with whole numbers start and end.")
     if not 0 <= start < end <= length:
         raise InvalidRecord(
-            Reason.WRONG_SHAPE, f"targets.{i}: {start} to {end} is no span of the body, which has {length:,} characters."
+            Reason.WRONG_SHAPE,
+            f"targets.{i}: {start} to {end} is no span of the body, which has {length:,} characters.",
         )
     return Target(start=start, end=end)
 
@@ -160,7 +167,9 @@ def _note_unknown_fields(given: Mapping[str, Any], notes: list[str]) -> None:
 def _time_before(given: Mapping[str, Any], name: str, observed: datetime, notes: list[str]) -> datetime | None:
     time = _time(given, name, notes, "It was left out")
     if time is not None and time > observed + AFTER_OBSERVED:
-        notes.append(f"{name}: {_quoted(given[name])} is more than a day after the article was observed. It was left out.")
+        notes.append(
+            f"{name}: {_quoted(given[name])} is more than a day after the article was observed. It was left out."
+        )
         return None
     return time
 

@@ -1,4 +1,4 @@
-"""A stream of bytes -> its lines, in bounded memory: a line that is too long keeps only its beginning, length and hash."""
+"""A stream of bytes -> its lines, in bounded memory: of one too long its beginning, length and hash."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -21,6 +21,9 @@ class Position:
 
     byte: int = 0
     line: int = 0
+
+
+START: Final = Position()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class _Gathering:
         return piece
 
 
-def split(read: Read, start: Position = Position()) -> Iterator[Line]:
+def split(read: Read, start: Position = START) -> Iterator[Line]:
     """The lines of what `read` gives, blank ones too; `start` is where its first byte stands."""
     gathering = _Gathering()
     while chunk := read(CHUNK_BYTES):

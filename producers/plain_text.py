@@ -63,9 +63,7 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         hint = " It looks like UTF-16: save it as UTF-8." if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-        raise InvalidRecord(
-            Reason.NOT_UTF8, f"Byte {error.start} is not UTF-8 ({error.reason}).{hint}"
-        ) from None
+        raise InvalidRecord(Reason.NOT_UTF8, f"Byte {error.start} is not UTF-8 ({error.reason}).{hint}") from None
 
 
 def _without_leading_blank_lines(text: str) -> str:

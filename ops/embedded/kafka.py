@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import stamina
 
-from ops.embedded import process
+from ops import process
 from pipeline.errors import SettingError, Stop, Unavailable
 
 Progress = process.Progress

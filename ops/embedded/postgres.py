@@ -21,8 +21,8 @@ from pathlib import Path
 
 import psycopg
 
-from ops.embedded import process
-from ops.embedded.tether import Account
+from ops import process
+from ops.tether import Account
 from pipeline.errors import SettingError, Stop, Unavailable
 
 Progress = process.Progress

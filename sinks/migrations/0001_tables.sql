@@ -20,7 +20,7 @@ CREATE TABLE ingest.decisions (
     article_id    uuid             NOT NULL,
     version_id    uuid             NOT NULL,
     kind          text             NOT NULL CHECK (kind IN ('new', 'copy', 'revision', 'unchanged', 'redelivery')),
-    method        text             NOT NULL,
+    method        text,
     of_article    uuid,
     of_version    uuid,
     of_delivery   uuid,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import psutil
 
-from ops.embedded import tether
+from ops import tether
 from pipeline.errors import SettingError, Stop
 
 Progress = Callable[[str, int, int], None]
@@ -194,8 +194,12 @@ class ServiceProcess:
         output: Path,
         account: tether.Account | None = None,
     ) -> None:
-        """Start the command under the tether and return at once; what it prints goes to a new file `output`."""
-        with output.open("wb") as stream:
+        """Start the command under the tether and return at once; what it prints goes to a new file `output`.
+
+        The file is opened for appending, so that whoever bounds its size may cut it short while the process writes.
+        """
+        output.unlink(missing_ok=True)
+        with output.open("ab") as stream:
             self._popen = _launcher.submit(
                 lambda: subprocess.Popen(
                     tether.tethered(command, self._stop_signal.name, account),

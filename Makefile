@@ -1,0 +1,79 @@
+# `make help` lists what there is. Everything is set up in .venv from locked requirements with hashes.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+# The first Python >= 3.11 that answers: a shim on PATH may name one that is not installed.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+ARGS ?=
+export PIP_ROOT_USER_ACTION := ignore
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+ifdef UV
+INSTALL = VIRTUAL_ENV=$(VENV) uv pip install --quiet
+NEW_VENV = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+else
+INSTALL = $(BIN)/python -m pip install --quiet
+NEW_VENV = $(PYTHON) -m venv $(VENV)
+endif
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: run
+run: $(VENV)/.run ## Kafka, PostgreSQL and all stages here; feeds seeds/, watches inbox/ (ARGS=--until-drained: ends by itself)
+	@$(BIN)/news up $(ARGS) || { status=$$?; [ $$status -eq 130 ] || exit $$status; }
+
+.PHONY: test
+test: $(VENV)/.dev ## All tests, on embedded services (T=tests/path or T="-k words" for some)
+	@$(BIN)/python -m pytest $(T)
+
+.PHONY: check
+check: $(VENV)/.dev ## Format, lint, types, import contracts, schemas, documentation
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.check_schemas
+	@$(BIN)/python -m tests.check_docs
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code and mend what ruff can
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: schemas
+schemas: $(VENV)/.dev ## Write schemas/ anew after a declared change of records
+	@$(BIN)/python -m tests.check_schemas --write
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Resolve requirements/ anew (needs uv)
+	@for set in "runtime:" "embedded:--extra embedded --group build" "dev:--extra embedded --group build --group dev"; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			pyproject.toml $${set#*:} -o requirements/$${set%%:*}.txt; done
+
+.PHONY: clean
+clean: ## Take away the environment and caches; data in .news stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/.run: requirements/embedded.txt pyproject.toml
+	@$(require-python)
+	@echo "setting up $(VENV) (once; some minutes on a slow line)" >&2
+	@$(NEW_VENV)
+	@$(INSTALL) --require-hashes -r requirements/embedded.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "setting up $(VENV) for development" >&2
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+define require-python
+if [ -z "$(PYTHON)" ]; then \
+	echo "error: no Python >= 3.11 on PATH; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; fi
+endef

@@ -1,0 +1,5 @@
+"""`python -m ops`: the `news` command without its script."""
+
+from ops.cli import main
+
+main()

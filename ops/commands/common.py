@@ -1,0 +1,65 @@
+"""What the commands share: where talk and data go, how a table looks, how settings are read."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+talk = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
+Row = Mapping[str, Any]
+
+
+def load_settings() -> "Settings":
+    """The settings, with a word about variables that no setting reads."""
+    import os
+
+    from pipeline import settings as settings_module
+
+    for name in settings_module.unknown_variables(os.environ):
+        talk.print(f"[yellow]{name} is no setting: see `news config show`.[/]")
+    return settings_module.load()
+
+
+def quiet_logs() -> None:
+    """Commands speak for themselves: of the libraries only what is wrong is heard."""
+    import logging
+
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
+
+
+def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: str = "nothing") -> None:
+    """Print rows on stdout, as a table for people or as JSON lines for programs."""
+    if as_json:
+        for row in rows:
+            line = json.dumps(dict(row), default=str, ensure_ascii=False)
+            print(line)  # noqa: T201  data
+        return
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    if not table.row_count:
+        talk.print(empty)
+        return
+    out = Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty())
+    out.width = out.width if sys.stdout.isatty() else 240
+    out.print(table, markup=False)
+
+
+def _cell(value: Any) -> str:
+    """Text of strangers in a terminal: control characters would be orders to it, brackets markup to rich."""
+    from rich.markup import escape
+
+    if value is None:
+        return ""
+    text = f"{value:,}" if isinstance(value, int) else f"{value:.2f}" if isinstance(value, float) else str(value)
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return escape(plain)

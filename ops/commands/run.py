@@ -1,0 +1,119 @@
+"""Running it: up, down, status, doctor, pause, resume, and one stage in the foreground."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.commands.common import Json, load_settings, quiet_logs, show, talk
+from pipeline.errors import Exit, SettingError, Stop
+
+Inbox = Annotated[Path, typer.Option("--inbox", help="Folder that is watched for .txt and .jsonl files.")]
+StageName = Annotated[str, typer.Argument(metavar="STAGE", help="producers, deduplicate, enrich or sink")]
+
+
+def up(
+    until_drained: Annotated[
+        bool,
+        typer.Option("--until-drained", help="End when everything fed is decided and stored; 0: the books balance."),
+    ] = False,
+    inbox: Inbox = Path("inbox"),
+    seeds: Annotated[Path, typer.Option("--seeds", help="Folder of sample articles, fed once.")] = Path("seeds"),
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Kafka's port; default: a free one.")
+    ] = None,
+) -> None:
+    """Everything on this machine: Kafka, PostgreSQL, all stages; feeds seeds/, watches the inbox, until Ctrl-C."""
+    from ops.up import up as run_up
+
+    settings = load_settings()
+    quiet_logs()
+    status = run_up(
+        settings, talk, inbox=inbox, seeds=seeds if seeds.is_dir() else None, port=port, until_drained=until_drained
+    )
+    raise typer.Exit(status)
+
+
+def down() -> None:
+    """End what `news up` runs here: every stage finishes what it has in work."""
+    import signal
+
+    import psutil
+
+    from ops.services import running
+
+    settings = load_settings()
+    found = running(settings.data_dir)
+    if found is None:
+        talk.print(f"Nothing runs on {settings.data_dir}.")
+        return
+    process = psutil.Process(found.pid)
+    process.send_signal(signal.SIGTERM)
+    talk.print(f"asked process {found.pid} to end")
+    try:
+        process.wait(timeout=60)
+    except psutil.TimeoutExpired:
+        raise Stop(f"Process {found.pid} has not ended after 60 s; its logs: {settings.data_dir / 'logs'}.") from None
+
+
+def run(
+    stage: StageName,
+    inbox: Annotated[
+        list[Path] | None, typer.Option("--inbox", help="producers: a folder to watch; may be repeated.")
+    ] = None,
+) -> None:
+    """One stage in the foreground, for containers; SIGTERM: it finishes what it has in work."""
+    from ops import stages
+
+    stages.run(stage, load_settings(), inbox or ())
+
+
+def pause(stage: StageName) -> None:
+    """Stop a stage that `news up` runs; what comes meanwhile waits in Kafka."""
+    _set_paused(stage, paused=True)
+
+
+def resume(stage: StageName) -> None:
+    """Start a paused stage again."""
+    _set_paused(stage, paused=False)
+
+
+def _set_paused(stage: str, *, paused: bool) -> None:
+    from ops.services import running
+    from ops.stages import STAGES
+    from ops.supervisor import paused_file
+
+    if stage not in STAGES:
+        raise SettingError(f"There is no stage {stage!r}: it is one of {', '.join(STAGES)}.")
+    settings = load_settings()
+    file = paused_file(settings.data_dir, stage)
+    if paused:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    else:
+        file.unlink(missing_ok=True)
+    runs = running(settings.data_dir) is not None
+    talk.print(f"{stage} is {'paused' if paused else 'resumed'}" + ("" if runs else " (from the next `news up` on)"))
+
+
+def status(as_json: Json = False) -> None:
+    """What runs here: every process with its memory, restarts and lag, and whether the books balance."""
+    from ops.status import processes, summary
+
+    settings = load_settings()
+    quiet_logs()
+    columns = ("name", "state", "pid", "memory_mib", "cpu_seconds", "restarts", "lag", "log")
+    show(processes(settings), columns, as_json=as_json, empty=f"Nothing runs on {settings.data_dir}.")
+    for line in summary(settings):
+        talk.print(line, highlight=False)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Look at everything that must be right: packages, jars, models, settings, services, topics, schema."""
+    from ops.doctor import examine
+
+    quiet_logs()
+    findings = list(examine(load_settings()))
+    show((f._asdict() for f in findings), ("check", "state", "detail"), as_json=as_json)
+    if any(f.state == "wrong" for f in findings):
+        raise typer.Exit(Exit.FAILURE)

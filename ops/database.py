@@ -1,0 +1,34 @@
+"""Looking into PostgreSQL from the command line: a connection for reading, and the statements in ops/sql."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+
+import psycopg
+
+from pipeline.errors import Unavailable
+from sinks.database import address
+
+Connection = psycopg.Connection[Any]
+
+
+def sql(name: str) -> bytes:
+    """A statement of ops/sql."""
+    return (resources.files("ops") / "sql" / f"{name}.sql").read_bytes()
+
+
+@contextmanager
+def connect(url: str) -> Iterator[Connection]:
+    """A connection in which each statement is a transaction of its own and no query runs for ever.
+
+    Raises Unavailable naming NEWS_DATABASE__URL, without its password.
+    """
+    try:
+        with psycopg.connect(
+            url, autocommit=True, connect_timeout=5, application_name="news", options="-c statement_timeout=30000"
+        ) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        first = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise Unavailable(f"PostgreSQL does not answer at {address(url)} (NEWS_DATABASE__URL): {first}") from error

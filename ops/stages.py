@@ -1,0 +1,76 @@
+"""The stages: what `news run` starts, in the order in which an article passes them."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from ops import services
+from pipeline import logs, metrics, readiness
+from pipeline.errors import SettingError
+from pipeline.settings import Settings
+
+STAGES: Final = ("producers", "deduplicate", "enrich", "sink")
+
+
+@contextmanager
+def on_signal() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; the old handlers come back afterwards."""
+    stop = threading.Event()
+    previous = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def run(stage: str, settings: Settings, inboxes: Sequence[Path] = ()) -> None:
+    """Run one stage in the foreground until SIGTERM or SIGINT."""
+    runners: dict[str, Callable[[Settings, Sequence[Path]], None]] = {
+        "producers": _producers,
+        "deduplicate": _deduplicate,
+        "enrich": _enrich,
+        "sink": _sink,
+    }
+    if stage not in runners:
+        raise SettingError(f"There is no stage {stage!r}: it is one of {', '.join(STAGES)}.")
+    logs.set_up(settings.log.level, stage)
+    metrics.serve(settings.metrics.port)
+    runners[stage](settings, inboxes)
+
+
+def _bootstrap(settings: Settings) -> str:
+    """The stages that need no database must not ask for one."""
+    return settings.kafka.bootstrap_servers or services.find(settings).bootstrap_servers
+
+
+def _producers(settings: Settings, inboxes: Sequence[Path]) -> None:
+    import producers.run
+
+    bootstrap = _bootstrap(settings)
+    with on_signal() as stop:
+        readiness.mark()  # the spool takes what comes, whether Kafka answers yet or not
+        producers.run.run(bootstrap, settings, inboxes, stop)
+
+
+def _deduplicate(settings: Settings, _: Sequence[Path]) -> None:
+    from processors import deduplicate
+
+    deduplicate.run(_bootstrap(settings), settings)
+
+
+def _enrich(settings: Settings, _: Sequence[Path]) -> None:
+    from processors import enrich
+
+    enrich.run(_bootstrap(settings), settings)
+
+
+def _sink(settings: Settings, _: Sequence[Path]) -> None:
+    import sinks.run
+
+    endpoints = services.find(settings)
+    with on_signal() as stop:
+        sinks.run.run(endpoints.bootstrap_servers, endpoints.database_url, settings, stop)

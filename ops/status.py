@@ -1,0 +1,78 @@
+"""`news status`: what runs, how much it takes, how far behind it is, and whether the books balance."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+
+from ops import books, kafka_view, services
+from ops.stages import STAGES
+from ops.supervisor import paused_file
+from pipeline.errors import Unavailable
+from pipeline.settings import Settings
+
+_GROUP_OF = {"deduplicate": "news.deduplicate", "enrich": "news.enrich", "sink": "news.sink"}
+
+
+def processes(settings: Settings) -> Iterator[dict[str, Any]]:
+    """One row a process of the running supervisor; memory and CPU of enrich are those of its whole pool."""
+    run = services.running(settings.data_dir)
+    if run is None:
+        return
+    lags = _lags(services.Endpoints(run.bootstrap_servers, run.database_url))
+    rows = {"supervisor": run.pid, **run.pids}
+    for name in ("supervisor", *run.embedded, *STAGES):
+        paused = name in STAGES and paused_file(settings.data_dir, name).exists()
+        used = _used(rows[name]) if name in rows else None
+        yield {
+            "name": name,
+            "state": "paused" if paused else "running" if used else "ended",
+            "pid": rows.get(name),
+            "memory_mib": used[0] if used else None,
+            "cpu_seconds": used[1] if used else None,
+            "restarts": run.restarts.get(name),
+            "lag": lags.get(_GROUP_OF.get(name, "")),
+            "log": str(settings.data_dir / "logs" / f"{name}.log") if name in STAGES else None,
+        }
+
+
+def summary(settings: Settings) -> Iterator[str]:
+    """Where the services are and how the books stand, a line each."""
+    endpoints = services.find(settings)
+    from producers.run import open_spool
+    from sinks.database import address
+
+    with open_spool(settings) as spool:
+        spooled = spool.held().records
+    yield f"Kafka {endpoints.bootstrap_servers}, PostgreSQL {address(endpoints.database_url)}"
+    now = books.read(endpoints, spooled)
+    yield (
+        f"{now.delivered:,} deliveries = {now.decided:,} decisions + {now.refused:,} dead letters + "
+        f"{now.undecided:,} on their way; {now.texts:,} texts, {now.stored:,} stored; the books: {now.verdict}"
+    )
+
+
+def _used(pid: int) -> tuple[int, float] | None:
+    """Memory (MiB, shared pages counted once where the system tells) and CPU seconds of a process and its children."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        memory, cpu = 0, 0.0
+        for member in family:
+            full = member.memory_full_info()
+            times = member.cpu_times()
+            memory += getattr(full, "pss", full.rss)
+            cpu += times.user + times.system
+    except psutil.NoSuchProcess:
+        return None
+    return round(memory / 2**20), round(cpu, 1)
+
+
+def _lags(endpoints: services.Endpoints) -> dict[str, int]:
+    try:
+        lags: dict[str, int] = {}
+        for row in kafka_view.lag(endpoints):
+            lags[row["group"]] = lags.get(row["group"], 0) + row["lag"]
+    except Unavailable:
+        return {}
+    return lags

@@ -1,0 +1,86 @@
+"""The producers as a whole: one thread sends, one watches. `news run producers`, and what `news feed` needs of it."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from pipeline import readiness
+from pipeline.settings import Settings
+from producers import sender
+from producers.spool import Spool
+from producers.watch import Watch
+
+LOOK_SECONDS: Final = 0.1
+
+
+def open_spool(settings: Settings) -> Spool:
+    """The spool of this installation."""
+    return Spool(settings.data_dir / "spool", settings.producers.spool_max_bytes)
+
+
+def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], stop: threading.Event) -> None:
+    """Watch the inboxes and send until `stop` is set; what is then not sent stays in the spool for the next start.
+
+    Raises what ended one of the two, after the other has ended in good order.
+    """
+    with ExitStack() as stack:
+        work: list[Callable[[], None]] = []
+        if inboxes:
+            # Made here, used there: SQLite asks that each thread opens its own.
+            def watch() -> None:
+                with open_spool(settings) as spool:
+                    Watch(inboxes, spool, settings.producers.stable_seconds).run(stop)
+
+            work.append(watch)
+
+        def send() -> None:
+            with open_spool(settings) as spool:
+                sender.Sender(spool, bootstrap_servers).run(stop)
+
+        work.append(send)
+        executor = stack.enter_context(ThreadPoolExecutor(len(work), thread_name_prefix="producers"))
+        stack.callback(stop.set)  # called before the executor waits for its threads
+        futures = [executor.submit(task) for task in work]
+        readiness.mark()  # what comes now is kept, whether Kafka answers or not
+        _wait(futures, stop)
+
+
+@contextmanager
+def sending(spool: Spool, bootstrap_servers: str) -> Iterator[None]:
+    """Send what is in the spool while the block runs, in a thread; where another process sends, that one does it."""
+    stop = threading.Event()
+
+    def send() -> None:
+        with spool.another() as own:
+            sender.Sender(own, bootstrap_servers).run(stop)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="sender") as executor:
+        future = executor.submit(send)
+        try:
+            yield
+        finally:
+            stop.set()
+        future.result()
+
+
+def drain(spool: Spool, bootstrap_servers: str, stop: threading.Event, timeout_seconds: float | None = None) -> None:
+    """Send what is spooled now and wait until the broker has acknowledged all of it; early when `stop` is set.
+
+    Raises Unavailable when nothing leaves the spool for `timeout_seconds` (None: wait for ever).
+    """
+    last_seq = spool.held().last_seq
+    with sending(spool, bootstrap_servers):
+        sender.wait_until_sent(spool, last_seq, stop, timeout_seconds)
+
+
+def _wait(futures: Sequence["Future[None]"], stop: threading.Event) -> None:
+    while not stop.is_set():
+        done, _ = wait(futures, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        if done:
+            break
+    stop.set()
+    for future in futures:
+        future.result()

@@ -1,2 +1,0 @@
--- How many records up to a number wait.
-SELECT COUNT(*) FROM records WHERE seq <= :seq;

@@ -1,0 +1,2 @@
+-- The oldest record that waits.
+SELECT MIN(seq) FROM records;

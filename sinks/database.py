@@ -1,0 +1,126 @@
+"""One connection to PostgreSQL that is opened again when it is lost, and whose errors become ours."""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from pipeline.errors import SettingError, Stop, Unavailable
+from sinks.deadline import deadline
+
+Connection = psycopg.Connection[Any]
+Result = TypeVar("Result")
+
+#: SQLSTATE classes that pass: connection, resources, operator, system, lock, serialisation and deadlock.
+_AWAY_CLASSES: Final = ("08", "53", "57", "58", "55", "40")
+#: A server that became a standby, and sessions that the server ended.
+_AWAY_STATES: Final = ("25006", "25P03", "25P04")
+#: Not null, check, and "a row is too big": the record's doing. All of class 22 too.
+_REFUSED_STATES: Final = ("23502", "23514", "54000")
+
+
+def verdict(error: Exception) -> Literal["away", "refused", "bug"]:
+    """What an error while writing means: try the same again, set one row apart, or stop."""
+    if isinstance(error, UnicodeEncodeError):  # a lone surrogate; psycopg lets it through
+        return "refused"
+    if not isinstance(error, psycopg.Error):
+        return "bug"
+    state = error.sqlstate or ""
+    if isinstance(error, psycopg.DataError) or state in _REFUSED_STATES:  # DataError without a state: NUL in a text
+        return "refused"
+    if state[:2] in _AWAY_CLASSES or state in _AWAY_STATES:
+        return "away"
+    # Without a state the server said nothing: the connection is gone.
+    gone = not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return "away" if gone else "bug"
+
+
+def address(url: str) -> str:
+    """Where a URL points, without user and password: for messages.
+
+    Raises SettingError for what is no PostgreSQL URL.
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise SettingError(
+            "NEWS_DATABASE__URL is no PostgreSQL URL: postgresql://user:password@host:port/database."
+        ) from None
+    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+
+
+class Database:
+    """A connection made when it is needed; `run` is its only door."""
+
+    def __init__(self, url: str, transaction_timeout_seconds: float) -> None:
+        self._url = url
+        self._address = address(url)
+        self._timeout_seconds = transaction_timeout_seconds
+        self._connection: Connection | None = None
+
+    def run(self, work: Callable[[Connection], Result]) -> Result:
+        """Do `work` within the deadline.
+
+        Raises Unavailable when PostgreSQL is away (the connection is then made anew), Stop when it has another schema.
+        """
+        try:
+            connection = self._open()
+            with deadline(connection, self._timeout_seconds):
+                return work(connection)
+        except psycopg.Error as error:
+            self.close()
+            if verdict(error) == "away":
+                raise Unavailable(
+                    f"PostgreSQL does not answer at {self._address} (NEWS_DATABASE__URL): {_first_line(error)}"
+                ) from error
+            if (error.sqlstate or "").startswith("42"):
+                raise Stop(
+                    f"PostgreSQL at {self._address} does not know what this version writes: {_first_line(error)} "
+                    "Run `news db check`."
+                ) from error
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._url, self._timeout_seconds)
+        return self._connection
+
+
+def connect(url: str, transaction_timeout_seconds: float) -> Connection:
+    """A connection as the sink needs it: transactions are written down, and the server keeps the time limits too."""
+    connection: Connection = psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=max(2, min(10, int(transaction_timeout_seconds))),
+        application_name="news sink",
+    )
+    try:
+        with deadline(connection, transaction_timeout_seconds):
+            milliseconds = str(int(transaction_timeout_seconds * 1000))
+            # A session whose client is gone must let go of its locks.
+            for name, value in (
+                ("TimeZone", "UTC"),
+                ("statement_timeout", milliseconds),
+                ("idle_in_transaction_session_timeout", milliseconds),
+            ):
+                connection.execute("SELECT set_config(%s, %s, false)", [name, value])
+            # Only "off" would acknowledge what a crash of the server forgets; what is stricter than "on" stays.
+            row = connection.execute("SHOW synchronous_commit").fetchone()
+            if row is not None and row[0] == "off":
+                connection.execute("SET synchronous_commit TO on")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _first_line(error: psycopg.Error) -> str:
+    text = (error.diag.message_primary or str(error) or type(error).__name__).strip().splitlines()[0]
+    return text if text.endswith(".") else text + "."

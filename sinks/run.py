@@ -1,0 +1,290 @@
+"""articles.decisions, articles.enriched, articles.dead-letter -> PostgreSQL: the loop of `news run sink`."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError, LogTruncationError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from pipeline import backoff, broker, logs, metrics, readiness, topics
+from pipeline.errors import InvalidRecord, Unavailable
+from pipeline.journal import CrashJournal
+from pipeline.settings import Settings
+from sinks import migrate, postgres, queries, rows
+from sinks.database import Database
+from sinks.positions import Log, reading_offset
+from sinks.rows import Incoming, Prepared
+
+GROUP: Final = "news.sink"
+TOPICS: Final = (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER)
+MAX_RECORDS: Final = 500
+POLL_TIMEOUT_MS: Final = 300
+COMMIT_RETRY_SECONDS: Final = 1.0
+CLOSE_TIMEOUT_MS: Final = 2000
+
+log = logs.get(__name__)
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """The caller asked to end while a service was away: nothing was acknowledged."""
+
+
+def run(bootstrap_servers: str, database_url: str, settings: Settings, stop: threading.Event) -> None:
+    """Write what is on the topics until `stop` is set, then leave the group.
+
+    Raises Unavailable when a service does not answer at the start; later it is waited for. Raises Stop where going on
+    would skip or double; any other exception is a bug, and nothing of the batch in work has been written.
+    """
+    declared = topics.declared(settings.dedup.window_days, settings.dedup.allowed_lag_days)
+    timeout = settings.kafka.start_timeout_seconds
+    database = Database(database_url, settings.database.transaction_timeout_seconds)
+    with closing(database):
+        _wait_for(database, timeout, stop)
+        broker.require(bootstrap_servers, [t for t in declared if t.name in TOPICS], timeout)
+        consumer = broker.consumer(
+            bootstrap_servers,
+            group_id=GROUP,
+            client_id="news-sink",
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=3_000,
+            # How long others wait in a rebalance for one that is in a transaction, and how long one that waits for
+            # PostgreSQL keeps its partitions: kafka-python joins again at the next poll, and the locks do the rest.
+            max_poll_interval_ms=int(max(60, 2 * settings.database.transaction_timeout_seconds) * 1000),
+            max_poll_records=MAX_RECORDS,
+        )
+        sink = ArticleSink(consumer, database, bootstrap_servers, settings, stop)
+        try:
+            sink.run()
+        except Stopped:
+            log.warning("ended while a service was away; nothing was acknowledged")
+        finally:
+            sink.close()
+
+
+def _wait_for(database: Database, timeout_seconds: float, stop: threading.Event) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while not stop.is_set():
+        try:
+            database.run(migrate.check_schema)
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            stop.wait(0.2)
+        else:
+            return
+
+
+class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One member of the group. The places in the database are the truth; Kafka's are for lag tools."""
+
+    def __init__(
+        self,
+        consumer: KafkaConsumer,
+        database: Database,
+        bootstrap_servers: str,
+        settings: Settings,
+        stop: threading.Event,
+    ) -> None:
+        self._consumer = consumer
+        self._database = database
+        self._bootstrap_servers = bootstrap_servers
+        self._journal_folder = settings.data_dir / "journal"
+        self._journals: dict[str, CrashJournal] = {}  # by topic
+        self._topic_ids: dict[str, UUID] = {}
+        self._stop = stop
+        self._joined = self._ready = False
+        self._assigned: set[TopicPartition] = set()  # ours, place not looked up yet: paused
+        self._next: dict[TopicPartition, int] = {}  # ours, and where we read on
+        self._to_commit: dict[TopicPartition, int] = {}
+        self._commit_sent_at = 0.0
+        self._lock = threading.Lock()  # kafka-python calls the listener from its own thread
+
+    def run(self) -> None:
+        """Poll, write, until asked to stop."""
+        self._consumer.subscribe(list(TOPICS), listener=self)
+        while not self._stop.is_set():
+            polled = self._patiently(self._poll)
+            if self._assigned:
+                self._patiently(self._take_over)
+            if self._joined and not self._ready:  # a member beyond the number of partitions is ready too
+                readiness.mark()
+                self._ready = True
+            if polled:
+                self._handle(polled)
+            self._commit()
+
+    def close(self) -> None:
+        """Tell Kafka how far we are, if it listens, and leave the group."""
+        try:
+            if self._to_commit:
+                self._consumer.commit(_offsets(self._to_commit), timeout_ms=CLOSE_TIMEOUT_MS)
+        except KafkaError as error:
+            log.info("group offsets not committed at the end", error=str(error))
+        self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+
+    # Called by kafka-python, on its own thread: nothing here may wait.
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Keep the new partitions still until the database has said where to read on."""
+        with self._lock:
+            self._joined = True
+            for partition in assigned:
+                # Any offset will do while paused: without one the same poll would take Kafka's, or fail.
+                self._consumer.seek(partition, 0)
+                self._consumer.pause(partition)
+                self._assigned.add(partition)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Forget them; every batch is complete, so there is nothing to flush."""
+        with self._lock:
+            for partition in revoked:
+                self._assigned.discard(partition)
+                self._next.pop(partition, None)
+                self._to_commit.pop(partition, None)
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        """As revoked: a batch in work is still right, the lock on the place sorts it out."""
+        self.on_partitions_revoked(lost)
+
+    # The steps of the loop, each to be repeated when it raises Unavailable.
+
+    def _patiently(self, work: Callable[[], Result]) -> Result:
+        def unless_stopped() -> Result:
+            if self._stop.is_set():
+                raise Stopped
+            return work()
+
+        return backoff.forever(rows.STAGE, unless_stopped)
+
+    def _poll(self) -> dict[TopicPartition, list[Any]]:
+        try:
+            with broker.explained(self._bootstrap_servers):
+                polled: dict[TopicPartition, list[Any]] = self._consumer.poll(POLL_TIMEOUT_MS)
+                return polled
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError, LogTruncationError):
+            # The log changed under us: ask the database and the cluster again; that says what is missing.
+            self._start_over()
+            return {}
+
+    def _start_over(self) -> None:
+        with self._lock:
+            self._next.clear()
+            self._to_commit.clear()
+        self.on_partitions_assigned(self._consumer.assignment())
+
+    def _take_over(self) -> None:
+        """Read on where the database is. Raises Stop when that is not in the log."""
+        with self._lock:
+            assigned = set(self._assigned)
+        with broker.admin(self._bootstrap_servers) as client, broker.explained(self._bootstrap_servers):
+            states = {n: s for n, s in broker.topic_states(client).items() if n in TOPICS}
+            starts = broker.log_offsets(client, states, start=True)
+            ends = broker.log_offsets(client, states)
+        ids = {name: UUID(str(state.id)) for name, state in states.items()}  # kafka-python gives text
+        stored = self._database.run(queries.stored_positions)
+        found: dict[TopicPartition, int] = {}
+        for tp in assigned:
+            if (tp.topic, tp.partition) not in ends:
+                raise Unavailable(f"Kafka has no {tp.topic} partition {tp.partition} at this moment.")
+            place = (tp.topic, tp.partition)
+            part = Log(tp.topic, ids[tp.topic], tp.partition, starts[place], ends[place])
+            found[tp] = reading_offset(part, stored)
+        with self._lock:
+            self._topic_ids = ids
+            for name, topic_id in ids.items():
+                self._journals[name] = CrashJournal(self._journal_folder, rows.STAGE, str(topic_id))
+            for tp in assigned & self._assigned:
+                self._consumer.seek(tp, found[tp])
+                self._consumer.resume(tp)
+                self._next[tp] = self._to_commit[tp] = found[tp]
+                self._assigned.discard(tp)
+
+    def _handle(self, polled: dict[TopicPartition, list[Any]]) -> None:
+        with self._lock:
+            starts = {tp: self._next[tp] for tp in polled if tp in self._next}  # what we still own
+        incoming = [self._incoming(tp, record) for tp in starts for record in polled[tp]]
+        if not incoming:
+            return
+        metrics.records_received.labels(stage=rows.STAGE).inc(len(incoming))
+        with metrics.batch_seconds.labels(stage=rows.STAGE).time():
+            prepared = self._prepare(incoming)
+            at = {(self._topic_ids[tp.topic], tp.partition): start for tp, start in starts.items()}
+            try:
+                written = self._patiently(
+                    lambda: self._database.run(lambda connection: postgres.write(connection, prepared, at))
+                )
+            except postgres.PositionMoved:
+                log.warning("the database is further back than this process: reading on from its places")
+                self._start_over()
+                return
+        for letter in written.dead_letters:
+            log.warning(
+                "dead letter",
+                reason=letter.reason,
+                detail=letter.detail,
+                topic=letter.topic,
+                partition=letter.partition,
+                offset=letter.record_offset,
+            )
+        with self._lock:
+            for tp in starts.keys() & self._next.keys():
+                self._next[tp] = self._to_commit[tp] = polled[tp][-1].offset + 1
+
+    def _incoming(self, tp: TopicPartition, record: Any) -> Incoming:
+        return Incoming(
+            tp.topic, self._topic_ids[tp.topic], tp.partition, record.offset, record.value, record.key, record.headers
+        )
+
+    def _prepare(self, incoming: Sequence[Incoming]) -> list[Prepared]:
+        """The pure part, inside the crash journal; a suspect is taken alone, so that the next death names it."""
+        suspects = [i for i in incoming if self._journals[i.topic].is_suspect(i.partition, i.offset)]
+        others = [i for i in incoming if i not in suspects] if suspects else list(incoming)
+        prepared: list[Prepared] = []
+        for group in (others, *([suspect] for suspect in suspects)):
+            by_topic: dict[str, list[tuple[int, int]]] = {}
+            for i in group:
+                by_topic.setdefault(i.topic, []).append((i.partition, i.offset))
+            for topic, places in by_topic.items():
+                self._journals[topic].begin(places)
+            prepared += [self._prepare_one(i) for i in group]
+            for topic, places in by_topic.items():
+                self._journals[topic].end(places)
+        return prepared
+
+    def _prepare_one(self, incoming: Incoming) -> Prepared:
+        journal = self._journals[incoming.topic]
+        try:
+            journal.check(incoming.partition, incoming.offset)
+        except InvalidRecord as error:
+            return rows.dead(incoming, error, journal.crashes(incoming.partition, incoming.offset))
+        return rows.prepare(incoming)
+
+    def _commit(self) -> None:
+        """Tell Kafka, without waiting; what it did not take is sent again with the next."""
+        with self._lock:
+            offsets = dict(self._to_commit)
+        if not offsets or time.monotonic() - self._commit_sent_at < COMMIT_RETRY_SECONDS:
+            return
+        self._commit_sent_at = time.monotonic()
+        try:
+            self._consumer.commit_async(_offsets(offsets), callback=lambda _, answer: self._committed(offsets, answer))
+        except KafkaError as error:
+            log.info("group offsets not committed", error=str(error))
+
+    def _committed(self, offsets: dict[TopicPartition, int], answer: object) -> None:
+        if isinstance(answer, Exception):
+            log.info("group offsets not committed", error=str(answer))
+            return
+        with self._lock:
+            for tp, offset in offsets.items():
+                if self._to_commit.get(tp) == offset:
+                    del self._to_commit[tp]
+
+
+def _offsets(offsets: dict[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {tp: OffsetAndMetadata(offset, "", -1) for tp, offset in offsets.items()}

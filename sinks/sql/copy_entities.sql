@@ -1,0 +1,4 @@
+-- Only for versions whose enrichment this transaction wrote: nothing can stand in the way.
+COPY ingest.entities (
+    delivery_id, entity, name, label, count, sentiment_label, sentiment_score, negative, neutral, positive
+) FROM STDIN
