@@ -96,7 +96,7 @@ class TopicState:
 def topic_states(client: KafkaAdminClient) -> dict[str, TopicState]:
     """All topics of the cluster by name."""
     return {
-        t["name"]: TopicState(t["name"], t["topic_id"], len(t["partitions"]))
+        t["name"]: TopicState(t["name"], UUID(str(t["topic_id"])), len(t["partitions"]))
         for t in client.describe_topics()
         if t["error_code"] == 0
     }

@@ -1,7 +1,7 @@
 """Spool -> Kafka: in order, one unacknowledged record per key, again and again until the broker has it.
 
 The order of things is the guarantee:
-    1. a row is read from the spool and sent; a later row of the same key waits for its acknowledgement
+    1. a row is read from the spool and sent; a later row of its key, and all behind that, wait for its acknowledgement
     2. the broker acknowledges: every in-sync replica has the record
     3. the row is deleted; a kill before this sends it again, under the same delivery id
 Whatever goes wrong in between (a failed send, an unknown outcome, a broken client) ends the same way: the client is
@@ -114,7 +114,7 @@ class _Flight:
         self._producer.config["max_block_ms"] = METADATA_SECONDS * 1000
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
         self._ready: deque[Spooled] = deque()
-        self._behind: dict[bytes, deque[Spooled]] = {}  # key in flight -> its later rows
+        self._keys_in_flight: set[bytes] = set()
         self._acknowledged: list[Spooled] = []
         self._delete_by = float("inf")
         self._last_seq = 0
@@ -145,20 +145,16 @@ class _Flight:
             self._last_seq = spooled.seq
             self._loaded += 1
             self._loaded_bytes += spooled.size
-            behind = self._behind.get(spooled.row.key)
-            if behind is None:
-                self._behind[spooled.row.key] = deque()
-                self._ready.append(spooled)
-            else:
-                behind.append(spooled)
+            self._ready.append(spooled)
 
     def send(self) -> None:
-        """Hand what may go to the client."""
+        """Hand what may go to the client: up to the first row whose key is in flight, for nothing overtakes."""
         if self._ready and not self._in_flight:
             self._heard_at = time.monotonic()
-        while self._ready:
+        while self._ready and self._ready[0].row.key not in self._keys_in_flight:
             spooled = self._ready.popleft()
             row = spooled.row
+            self._keys_in_flight.add(row.key)
             try:
                 future = self._producer.send(row.topic, row.value, row.key, row.headers)
             except _TOO_LARGE as error:
@@ -224,11 +220,7 @@ class _Flight:
             raise _Restart(f"{type(error).__name__}: {error}") from error
         self._loaded -= 1
         self._loaded_bytes -= spooled.size
-        behind = self._behind[spooled.row.key]
-        if behind:
-            self._ready.append(behind.popleft())
-        else:
-            del self._behind[spooled.row.key]
+        self._keys_in_flight.discard(spooled.row.key)
 
     def _delete(self) -> None:
         if self._acknowledged:

@@ -49,7 +49,7 @@ def story(numbers: range) -> list[Record]:
 
 def count(database_url: str, query: str = "SELECT count(*) FROM news.articles") -> int:
     with psycopg.connect(database_url) as connection:
-        row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+        row = connection.execute(query).fetchone()
     assert row is not None
     return int(row[0] or 0)
 
