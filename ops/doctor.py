@@ -103,9 +103,9 @@ def _kafka(settings: Settings, endpoints: services.Endpoints) -> str:
 
 def _postgres(endpoints: services.Endpoints) -> str:
     from ops import database
-    from sinks import migrate
+    from sinks import schema
     from sinks.database import address
 
     with database.connect(endpoints.database_url) as db:
-        migrate.check_schema(db)
+        schema.check_schema(db)
     return f"{address(endpoints.database_url)} answers and has the schema of this version"

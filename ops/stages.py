@@ -63,9 +63,14 @@ def _deduplicate(settings: Settings, _: Sequence[Path]) -> None:
 
 
 def _enrich(settings: Settings, _: Sequence[Path]) -> None:
+    from processors.pool import NlpPool
+
+    nlp = settings.nlp
+    pool = NlpPool(nlp.model, nlp.processes, nlp.seconds_per_article)
+    pool.start()  # the models load in processes of their own while the rest is imported here
     from processors import enrich
 
-    enrich.run(_bootstrap(settings), settings)
+    enrich.run(_bootstrap(settings), settings, pool)
 
 
 def _sink(settings: Settings, _: Sequence[Path]) -> None:

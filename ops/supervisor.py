@@ -29,6 +29,7 @@ from ops.services import Endpoints, Run
 from pipeline import broker, logs, readiness, topics
 from pipeline.errors import Exit, SettingError, Stop, Unavailable
 from pipeline.settings import Settings
+from sinks import schema
 
 log = logs.get(__name__)
 
@@ -142,21 +143,23 @@ class Supervisor:
         for name in self.stages:
             self._processes[name] = self._stage_process(name)
             self._processes[name].paused = self._is_paused(name)
-        # Loading the models takes longest and needs no service: it begins while the broker does.
-        self._launch_first("enrich")
+        # Stages wait for their services and topics, so their imports and models load while the broker does. The sink
+        # alone cannot: to a schema that is not there yet it says no. The models take longest.
+        for name in ("enrich", "deduplicate", "producers"):
+            self._launch_first(name)
         self._write()
         if self._postgres is not None:
             self._postgres.wait_ready()
-        from sinks import migrate
+        if not schema.is_current(self.endpoints.database_url):
+            from sinks import migrate  # Alembic takes a second to import, and most starts have nothing to migrate
 
-        migrate.migrate(self.endpoints.database_url)
+            migrate.migrate(self.endpoints.database_url)
+        self._launch_first("sink")
         if self._kafka is not None:
             self._kafka.wait_ready()
-        declared = topics.of(self.settings)
         with broker.admin(self.endpoints.bootstrap_servers, self.settings.kafka.start_timeout_seconds) as client:
-            broker.apply(client, declared, self.settings.kafka.partitions, self.settings.kafka.replication_factor)
-        for name in self.stages:
-            self._launch_first(name)
+            kafka_settings = self.settings.kafka
+            broker.apply(client, topics.of(self.settings), kafka_settings.partitions, kafka_settings.replication_factor)
         self._write()
 
     def _stage_process(self, name: str) -> StageProcess:

@@ -3,6 +3,7 @@
 Errors become ours at this door: Unavailable when the cluster does not answer, Stop when it is not the cluster it was.
 """
 
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -15,9 +16,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import RetriableError, UnknownTopicOrPartitionError
 
-from pipeline.errors import Stop, Unavailable
+from pipeline.errors import SettingError, Stop, Unavailable
 from pipeline.topics import MAX_RAW_BYTES, MAX_RECORD_BYTES, Topic
 
+POLL_SECONDS: Final = 0.05
 #: With kafka-python's 30 s a client stays silent for up to 23 s after the broker is back.
 _RECONNECT: Final = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 1000}
 
@@ -142,6 +144,7 @@ def require(bootstrap_servers: str, topics: Sequence[Topic], timeout_seconds: fl
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
+        _wait_for_a_listener(bootstrap_servers, deadline)
         left = deadline - time.monotonic()
         try:
             with admin(bootstrap_servers, timeout_seconds=max(1, min(left, 5))) as client:
@@ -149,7 +152,6 @@ def require(bootstrap_servers: str, topics: Sequence[Topic], timeout_seconds: fl
         except Unavailable:
             if left <= 0:
                 raise
-            time.sleep(0.1)  # the client came back at once: a closed port does not wait by itself
             continue
         problems = check(states, topics)
         if not problems:
@@ -158,7 +160,22 @@ def require(bootstrap_servers: str, topics: Sequence[Topic], timeout_seconds: fl
             raise Stop(" ".join(problems))
         if left <= 0:
             raise Unavailable(f"Kafka at {bootstrap_servers} (NEWS_KAFKA__BOOTSTRAP_SERVERS): " + " ".join(problems))
-        time.sleep(0.1)
+        time.sleep(POLL_SECONDS)  # somebody creates the topics meanwhile
+
+
+def _wait_for_a_listener(bootstrap_servers: str, deadline: float) -> None:
+    """Wait until one of the addresses takes a connection; a client that comes too early backs off and is late."""
+    while time.monotonic() < deadline:
+        for address in bootstrap_servers.split(","):
+            host, _, port = address.strip().rpartition(":")
+            try:
+                socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+            except ValueError:
+                raise SettingError(f"NEWS_KAFKA__BOOTSTRAP_SERVERS: {address!r} is not host:port.") from None
+            except OSError:
+                continue
+            return
+        time.sleep(POLL_SECONDS)
 
 
 Offsets = dict[tuple[str, int], int]

@@ -107,21 +107,8 @@ def clean(raw: str, rules: Rules) -> Cleaned:
     return Cleaned(_without(raw, removed), removed)
 
 
-def raw_offset(text_offset: int, removed: Sequence[Span], *, end: bool = False) -> int:
-    """The place in the raw text of a place in the published one.
-
-    `end=True` for the end of a range: where a removed span begins just there, the range ends before it.
-    """
-    raw = text_offset
-    for span in removed:
-        if span.start > raw or (end and span.start == raw):
-            break
-        raw += span.end - span.start
-    return raw
-
-
 class RawOffsets:
-    """`raw_offset` for many places of one text: logarithmic in the number of removed spans."""
+    """Ranges of the published text as ranges of the raw one: logarithmic in the number of removed spans."""
 
     def __init__(self, removed: Sequence[Span]) -> None:
         self._text_starts: list[int] = []  # where in the published text each span was taken out

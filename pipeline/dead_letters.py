@@ -6,6 +6,7 @@ letter is never dead-lettered again.
 
 import hashlib
 import os
+import re
 import socket
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,6 +22,14 @@ from pipeline.topics import KIB, MAX_RECORD_BYTES
 MAX_WHOLE_BYTES: Final = MAX_RECORD_BYTES - 64 * KIB
 BEGINNING_BYTES: Final = 64 * KIB
 MAX_DETAIL: Final = 1000
+#: The longest address that an article may have, and some more for a line number.
+MAX_ORIGIN: Final = 8192
+MAX_NAME: Final = 250  # Kafka's own limit on topic names is 249
+#: What PostgreSQL's integer and bigint hold: a greater number in a header is no number.
+MAX_INTEGER: Final = 2**31 - 1
+MAX_BIGINT: Final = 2**63 - 1
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 Headers = list[tuple[str, bytes]]
 
@@ -65,7 +74,7 @@ class DeadLetter:
             "dl-topic-id": str(at.topic_id) if at else None,
             "dl-partition": str(at.partition) if at else None,
             "dl-offset": str(at.offset) if at else None,
-            "dl-origin": self.origin,
+            "dl-origin": self.origin[:MAX_ORIGIN] if self.origin is not None else None,
             "dl-length": str(self.length),
             "dl-sha256": self.sha256,
             "dl-tries": str(self.tries),
@@ -81,39 +90,61 @@ class DeadLetter:
 
         `at` is where the dead letter itself stands, for one that carries no id.
         """
-        text = {name: content.decode("utf-8", "replace") for name, content in headers if content is not None}
+        text = {
+            name: identity.printable(content.decode("utf-8", "replace"))
+            for name, content in headers
+            if content is not None
+        }
         body = value or b""
-        try:
-            coordinates = Coordinates(
-                topic_id=UUID(text["dl-topic-id"]), partition=int(text["dl-partition"]), offset=int(text["dl-offset"])
-            )
-        except (KeyError, ValueError):
-            coordinates = None
-        try:
-            letter_id = UUID(text["dl-id"])
-        except (KeyError, ValueError):
-            letter_id = identity.dead_letter_id(str(at.topic_id), str(at.partition), str(at.offset), "unknown")
-        try:
-            failed_at = datetime.fromisoformat(text["dl-failed-at"]).astimezone(UTC)
-        except (KeyError, ValueError, OverflowError):
-            failed_at = datetime.now(UTC)
+        topic_id = _uuid(text.get("dl-topic-id"))
+        partition = _number(text.get("dl-partition"), MAX_INTEGER)
+        offset = _number(text.get("dl-offset"), MAX_BIGINT)
+        coordinates = None
+        if topic_id is not None and partition is not None and offset is not None:
+            coordinates = Coordinates(topic_id=topic_id, partition=partition, offset=offset)
         known = text.get("dl-reason") in {reason.value for reason in Reason}
+        sha256 = text.get("dl-sha256", "")
         return cls(
-            id=letter_id,
-            stage=identity.printable(text.get("dl-stage", "unknown"))[:100],
+            id=_uuid(text.get("dl-id"))
+            or identity.dead_letter_id(str(at.topic_id), str(at.partition), str(at.offset), "unknown"),
+            stage=text.get("dl-stage", "unknown")[:MAX_NAME],
             reason=Reason(text["dl-reason"]) if known else Reason.WRONG_SHAPE,
-            detail=identity.printable(text.get("dl-detail", "A dead letter without its reason."))[:MAX_DETAIL],
+            detail=text.get("dl-detail", "A dead letter without its reason.")[:MAX_DETAIL],
             value=body,
             key=key,
-            topic=text.get("dl-topic"),
+            topic=text["dl-topic"][:MAX_NAME] if "dl-topic" in text else None,
             coordinates=coordinates,
-            origin=identity.printable(text["dl-origin"]) if "dl-origin" in text else None,
-            length=int(text["dl-length"]) if text.get("dl-length", "").isdecimal() else len(body),
-            sha256=text.get("dl-sha256") or hashlib.sha256(body).hexdigest(),
-            tries=int(text["dl-tries"]) if text.get("dl-tries", "").isdecimal() else 1,
-            failed_at=failed_at,
-            worker=text.get("dl-worker", "unknown"),
+            origin=text["dl-origin"][:MAX_ORIGIN] if "dl-origin" in text else None,
+            length=max(_number(text.get("dl-length"), MAX_BIGINT) or 0, len(body)),
+            sha256=sha256 if _SHA256.fullmatch(sha256) else hashlib.sha256(body).hexdigest(),
+            tries=_number(text.get("dl-tries"), MAX_INTEGER) or 1,
+            failed_at=_time(text.get("dl-failed-at")) or datetime.now(UTC),
+            worker=text.get("dl-worker", "unknown")[:MAX_NAME],
         )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text)
+    except (TypeError, AttributeError, ValueError):
+        return None
+
+
+def _number(text: str | None, most: int) -> int | None:
+    """A number of a header; None for what is none, or is too great for the column it goes to."""
+    if text is None or not text.isascii() or not text.isdecimal() or len(text) > len(str(most)):
+        return None
+    number = int(text)
+    return number if number <= most else None
+
+
+def _time(text: str | None) -> datetime | None:
+    """A time of a header in UTC; one without an offset is taken as UTC."""
+    try:
+        time = datetime.fromisoformat(text or "")
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def of_record(

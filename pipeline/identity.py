@@ -37,6 +37,9 @@ _TRACKING_PARAMETERS = frozenset(
     "s_cid icid sc_cid trk trkcampaign vero_id wickedid __twitter_impression ito guccounter".split()
 )
 
+# After IDNA, lower case. An address with another host (IPv6, escapes) is no identity: its article has its own id.
+_HOST = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
+
 _SURROGATE = re.compile("[\ud800-\udfff\x00]")
 
 
@@ -61,16 +64,22 @@ def canonical_url(url: str) -> str | None:
     """
     try:
         parts = urlsplit(printable(url).strip())
-        host = (parts.hostname or "").rstrip(".")
-        if parts.scheme.lower() not in ("http", "https") or not host or any(c.isspace() for c in host):
+        host = _host(parts.hostname or "")
+        if parts.scheme.lower() not in ("http", "https") or host is None:
             return None
-        host = host if host.isascii() else host.encode("idna").decode("ascii")
         query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _is_tracking(k)]
-        clean = canonicalize_url(safe_url_string(f"http://{host.removeprefix('www.')}{parts.path}"))
+        clean = canonicalize_url(safe_url_string(f"http://{host}{parts.path}"))
         path = urlsplit(clean).path.rstrip("/")
     except (ValueError, UnicodeError):
         return None
-    return f"{host.removeprefix('www.')}{path}{'?' if query else ''}{urlencode(sorted(query))}"
+    return f"{host}{path}{'?' if query else ''}{urlencode(sorted(query))}"
+
+
+def _host(name: str) -> str | None:
+    """The host in ASCII without `www.` and the root's full stop, both as often as they stand there."""
+    host = name.lower() if name.isascii() else name.encode("idna").decode("ascii")
+    host = re.sub(r"^(www\.)+(?=.)", "", host.rstrip("."))
+    return host if _HOST.fullmatch(host) else None
 
 
 def _is_tracking(parameter: str) -> bool:

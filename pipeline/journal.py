@@ -5,6 +5,7 @@ was in work when the process ended. Suspects are then taken one by one, and a re
 dead-lettered. Waiting for a service is outside the brackets: an operator who restarts a waiting worker blames nobody.
 
 The file is written without fsync: the page cache outlives the process, and a machine that lost power proves nothing.
+Such a machine may leave a torn file: it counts as empty, for a journal that stops its stage would be worse than none.
 """
 
 import json
@@ -12,9 +13,28 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from pydantic import BaseModel, ValidationError
+
+from pipeline import logs
 from pipeline.errors import InvalidRecord, Reason
 
+log = logs.get(__name__)
+
 MAX_CRASHES: Final = 3
+
+
+class _Stored(BaseModel):
+    crashes: dict[int, int]
+    in_work: list[int]
+
+
+def _counted(stored: bytes) -> dict[int, int]:
+    """The deaths in a journal file: those known when it was written, and the one that left records in work."""
+    journal = _Stored.model_validate_json(stored)
+    crashes = dict(journal.crashes)
+    for offset in journal.in_work:
+        crashes[offset] = crashes.get(offset, 0) + 1
+    return crashes
 
 
 class CrashJournal:
@@ -67,10 +87,10 @@ class CrashJournal:
             crashes: dict[int, int] = {}
             path = self._path(partition)
             if path.exists():
-                stored = json.loads(path.read_text(encoding="utf-8"))
-                crashes = {int(offset): count for offset, count in stored["crashes"].items()}
-                for offset in stored["in_work"]:
-                    crashes[offset] = crashes.get(offset, 0) + 1
+                try:
+                    crashes = _counted(path.read_bytes())
+                except ValidationError as error:
+                    log.warning("a torn crash journal counts as empty", path=str(path), why=str(error))
             self._crashes[partition] = crashes
         return self._crashes[partition]
 

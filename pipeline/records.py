@@ -111,7 +111,7 @@ class RawArticle(Record):
     language: Text | None = Field(None, max_length=35, description="BCP 47, as the source says")
     published_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None
-    notes: tuple[str, ...] = Field((), description="what the producer left out or could not read, in words")
+    notes: tuple[Text, ...] = Field((), description="what the producer left out or could not read, in words")
     targets: tuple[Target, ...] = Field((), max_length=1000)
 
 

@@ -19,7 +19,7 @@ STANDARD_NAMES = {
 
 
 #: Variables of this prefix that are no settings (pipeline/readiness.py).
-_HOOKS = {"NEWS_READY_FILE"}
+_HOOKS = {"NEWS_READY_FILE", "NEWS_NLP_PRELOAD"}
 
 
 class _Group(BaseModel):

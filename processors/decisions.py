@@ -4,7 +4,7 @@ Feed it the log in order and it says what each delivery is. Any worker, restart 
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -62,7 +62,6 @@ class _Entry(NamedTuple):
     log_ms: int
     place: tuple[UUID, int, int]
     delivery_id: UUID
-    item_key: UUID | None
     content: bytes
     article_id: UUID
 
@@ -78,7 +77,8 @@ class _Article:
     delivery_id: UUID
     observed_at: datetime
     log_offset: int
-    versions: dict[UUID, _Seen]
+    versions: dict[UUID, _Seen] = field(default_factory=dict)
+    item_keys: set[UUID] = field(default_factory=set)
 
 
 class SignatureIndex:
@@ -120,9 +120,7 @@ class SignatureIndex:
         verdict = self._decide(signature, log_offset)
         self._verdicts[place] = verdict
         content = bytes.fromhex(signature.content_hash)
-        self._ages.append(
-            _Entry(self._now_ms, place, signature.delivery_id, signature.item_key, content, verdict.article_id)
-        )
+        self._ages.append(_Entry(self._now_ms, place, signature.delivery_id, content, verdict.article_id))
         return Outcome(self._decision(signature, verdict), replay=False)
 
     def outcome(self, signature: Signature) -> Decision | None:
@@ -200,7 +198,7 @@ class SignatureIndex:
             raise AssertionError("a delivery without a text of its own names the one that has it")
         if article is None:
             article = _Article(
-                verdict.article_id, self._now_ms, content, verdict.version_id, delivery_id, s.observed_at, offset, {}
+                verdict.article_id, self._now_ms, content, verdict.version_id, delivery_id, s.observed_at, offset
             )
             self._articles[verdict.article_id] = article
         article.touched_ms = self._now_ms
@@ -212,6 +210,7 @@ class SignatureIndex:
         self._deliveries[s.delivery_id] = (verdict.article_id, verdict.version_id, delivery_id)
         if s.item_key is not None:
             self._items[s.item_key] = verdict.article_id
+            article.item_keys.add(s.item_key)
         if verdict.kind in ("new", "revision"):
             text = _Text(verdict.article_id, verdict.version_id, s.delivery_id, s.source, self._now_ms)
             self._texts.setdefault(content, deque()).append(text)
@@ -225,14 +224,15 @@ class SignatureIndex:
             article = self._articles.get(entry.article_id)
             if article is not None and article.touched_ms < oldest_ms:
                 del self._articles[entry.article_id]
+                for key in article.item_keys:
+                    if self._items.get(key) == article.article_id:
+                        del self._items[key]
             self._deliveries.pop(entry.delivery_id, None)
             texts = self._texts.get(entry.content, deque())
             while texts and texts[0].log_ms < oldest_ms:
                 texts.popleft()
             if not texts:
                 self._texts.pop(entry.content, None)
-            if entry.item_key is not None and self._items.get(entry.item_key) not in self._articles:
-                self._items.pop(entry.item_key, None)
 
     def _verdict(
         self,

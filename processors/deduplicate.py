@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from pipeline import broker, cleaning, events, logs, metrics, topics
+from pipeline import broker, cleaning, crash, events, logs, metrics, topics
 from pipeline.dead_letters import DeadLetter
 from pipeline.journal import CrashJournal
 from pipeline.records import DecidedArticle, Decision, RawArticle, UniqueArticle
@@ -57,10 +57,12 @@ class Deduplicate:
             prepared, dead = await asyncio.to_thread(self._prepare, part)  # 1. pure: clean, fingerprint
             decisions = await self.signatures.decide([p.signature for _, p in prepared]) if prepared else []
             #                                                                2. the log has their place in the order
+            crash.at("deduplicate.after_append")
             sent = incoming.dead_letter_records(dead)
             for (record, delivery), decision in zip(prepared, decisions, strict=True):
                 sent += outcomes(delivery, decision, record.headers)
             await self.publisher.publish(sent)  # 3. the broker has every outcome; a crash before repeats them all
+            crash.at("deduplicate.after_publish")
 
     def _prepare(self, part: Sequence[Incoming]) -> tuple[list[tuple[Incoming, Prepared]], list[DeadLetter]]:
         def prepare(record: Incoming) -> Prepared:
@@ -111,5 +113,5 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
         await step.signatures.close()
         await step.publisher.close()
 
-    log.info("ready", articles_known=step.signatures.articles_known)
-    worker.run(app, loop, close, settings)
+    log.info("the replica is up to date", articles_known=step.signatures.articles_known)
+    worker.run(app, loop, settings, close=close)

@@ -1,13 +1,12 @@
 """articles.unique -> articles.enriched: names, sentiment and language of each new text."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
-from pipeline import broker, dead_letters, events, logs, metrics, topics
+from pipeline import broker, crash, dead_letters, events, metrics, topics
 from pipeline.errors import InvalidRecord
 from pipeline.journal import CrashJournal
 from pipeline.records import EnrichedArticle, Enrichment, UniqueArticle
@@ -29,7 +28,6 @@ def work_of(article: UniqueArticle) -> nlp.Work:
     """What the models need of an article."""
     return nlp.Work(
         article.metadata.title,
-        len(article.body.raw),
         article.body.text,
         article.body.removed,
         article.metadata.language,
@@ -66,30 +64,21 @@ class Enrich:
                     dead.append(
                         dead_letters.of_record(STAGE, outcome, record.topic, record.at, record.key, record.value)
                     )
+            crash.at("enrich.before_publish")
             await self.publisher.publish([*sent, *incoming.dead_letter_records(dead)])  # 2. the broker has them all
+            crash.at("enrich.after_publish")
 
 
-def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
-    """Run the stage in the foreground until SIGTERM.
+def run(bootstrap_servers: str, settings: Settings, pool: NlpPool) -> NoReturn:
+    """Run the stage in the foreground until SIGTERM; `pool` is started.
 
-    Raises Unavailable when the broker or its topics are not there at the start, SettingError for a missing model.
+    Raises Unavailable when the broker or its topics are not there at the start.
     """
-    log = logs.get(__name__)
-    began = time.monotonic()
-    pool = NlpPool(settings.nlp.model, settings.nlp.processes, settings.nlp.seconds_per_article)
-    declared = topics.of(settings)
+    states = broker.require(bootstrap_servers, topics.of(settings), settings.kafka.start_timeout_seconds)
+    ids = {name: state.id for name, state in states.items()}
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-
-    async def open_step() -> Publisher:
-        warm = asyncio.create_task(pool.warm_up())
-        await asyncio.to_thread(broker.require, bootstrap_servers, declared, settings.kafka.start_timeout_seconds)
-        await warm
-        return await Publisher.open(bootstrap_servers, STAGE)
-
-    publisher = loop.run_until_complete(open_step())
-    with broker.admin(bootstrap_servers) as client:
-        ids = {name: state.id for name, state in broker.topic_states(client).items()}
+    publisher = loop.run_until_complete(Publisher.open(bootstrap_servers, STAGE))
     step = Enrich(pool, publisher, CrashJournal(settings.data_dir / "journal", STAGE, str(ids[topics.UNIQUE])))
     app = worker.app(STAGE, bootstrap_servers, settings)
 
@@ -106,5 +95,4 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
         pool.close()
         await publisher.close()
 
-    log.info("ready", seconds=round(time.monotonic() - began, 1))
-    worker.run(app, loop, close, settings)
+    worker.run(app, loop, settings, close=close, is_ready=pool.is_warm)

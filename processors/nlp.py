@@ -6,16 +6,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the processes are
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
 from pipeline.cleaning import Span
 from pipeline.errors import SettingError
-from pipeline.records import Enrichment, Entity, Sentiment, Target, TargetSentiment
+from pipeline.records import Enrichment, Sentiment, Target, TargetSentiment
 from processors import language, names, sentences, sentiment
 from processors.names import Found
 
 #: Texts per call of nlp.pipe: more is not faster and takes memory (300 MB at 32, 1 GB at 256).
 PIPE_BATCH: Final = 16
+#: Tells the fork server which model to load before it forks.
+PRELOAD_VARIABLE: Final = "NEWS_NLP_PRELOAD"
 #: spaCy refuses longer texts by default; the edge lets none through (1 MiB of bytes).
 MAX_CHARACTERS: Final = 1_100_000
 
@@ -24,7 +27,6 @@ class Work(NamedTuple):
     """What the models need of one article."""
 
     title: str
-    raw_length: int
     text: str
     removed: tuple[Span, ...]
     said_language: str | None
@@ -38,6 +40,12 @@ class Models:
         self._nlp = load(model)
         meta = self._nlp.meta
         self._name = f"{meta['lang']}_{meta['name']}-{meta['version']}"
+
+    def warm_up(self) -> None:
+        """Enrich a line, so that what loads at its first use is there."""
+        self.enrich(
+            [Work("", "Anna Lind of Norway said on Monday that the new ferry is a great success.", (), None, ())]
+        )
 
     def enrich(self, works: Sequence[Work]) -> list[Enrichment]:
         """Enrich a few articles together; one result each, in order."""
@@ -78,12 +86,17 @@ class Models:
         )
 
 
+def require(model: str) -> None:
+    """Raise SettingError naming NEWS_NLP__MODEL where that package is not installed; imports nothing."""
+    if not model.isidentifier() or find_spec(model) is None:
+        raise SettingError(f"NEWS_NLP__MODEL: there is no spaCy model {model!r} here; install its package or unset it.")
+
+
 def load(model: str) -> Any:
     """The spaCy model with nothing but its NER. Raises SettingError naming NEWS_NLP__MODEL."""
+    require(model)
     import spacy
 
-    if not spacy.util.is_package(model):
-        raise SettingError(f"NEWS_NLP__MODEL: there is no spaCy model {model!r} here; install its package or unset it.")
     try:
         components = spacy.util.get_model_meta(spacy.util.get_package_path(model))["pipeline"]
         nlp = spacy.load(model, exclude=[name for name in components if name != "ner"])
@@ -118,14 +131,11 @@ def _towards(text: str, found: list[Found], places: Places, scores: Scores) -> d
 
 def _target(target: Target, work: Work, places: Places, scores: Scores) -> TargetSentiment:
     """The sentiment towards a span of the raw text, from the sentences that it touches."""
-    shift, inside = 0, target.start
-    for span in work.removed:
-        if span.end <= target.start:
-            shift += span.end - span.start
-        elif span.start <= target.start:
-            inside = span.end  # begins in what was cut
-    start, end = inside - shift, target.end - shift
-    touched = [score for (a, b), score in zip(places, scores, strict=True) if a < end and start < b]
+    start, end = (
+        place - sum(min(span.end, place) - span.start for span in work.removed if span.start < place)
+        for place in (target.start, target.end)
+    )
+    touched = [s for (a, b), s in zip(places, scores, strict=True) if start < end and a < end and start < b]
     return TargetSentiment(start=target.start, end=target.end, sentiment=sentiment.mean(touched))
 
 
@@ -147,7 +157,12 @@ def load_once(model: str) -> None:
 
         threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
     global _models  # noqa: PLW0603  one set of models a process
-    _models = Models(model)
+    if os.environ.get(PRELOAD_VARIABLE) == model:
+        from processors import preloaded  # there already, unless this process was spawned and not forked
+
+        _models = preloaded.MODELS
+    else:
+        _models = Models(model)
 
 
 def enrich_in_pool(works: Sequence[Work]) -> list[Enrichment]:

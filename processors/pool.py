@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
@@ -25,15 +25,18 @@ LOAD_SECONDS: Final = 60.0
 
 
 class NlpPool:
-    """One process a core, made by a fork server that has spaCy imported; never on the event loop."""
+    """One process a core, made by a fork server that has the models loaded; never on the event loop."""
 
     def __init__(self, model: str, processes: int | None, seconds_per_article: float) -> None:
+        nlp.require(model)
         self._model = model
         self._processes = processes or len(os.sched_getaffinity(0))
         self._seconds = seconds_per_article
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["processors.nlp", "spacy"])
+        os.environ[nlp.PRELOAD_VARIABLE] = model  # the fork server reads it when it imports what it preloads
+        self._context.set_forkserver_preload(["processors.preloaded"])
         self._executor = self._fresh()
+        self._warming: list[Future[list[Enrichment]]] = []
 
     def _fresh(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
@@ -44,9 +47,13 @@ class NlpPool:
             max_tasks_per_child=TASKS_A_CHILD,
         )
 
-    async def warm_up(self) -> None:
-        """Have every process load its models now."""
-        await asyncio.gather(*(self._run([]) for _ in range(self._processes)))
+    def start(self) -> None:
+        """Have the models loaded from now on, in the background; `is_warm` waits for them."""
+        self._warming = [self._executor.submit(nlp.enrich_in_pool, []) for _ in range(self._processes)]
+
+    async def is_warm(self) -> None:
+        """Come back when every process has its models. Raises what kept one from loading them."""
+        await asyncio.gather(*map(asyncio.wrap_future, self._warming))
 
     async def enrich(self, works: Sequence[Work]) -> list[Enrichment | InvalidRecord]:
         """One enrichment for each article, or why the models cannot take it; in order.

@@ -1,7 +1,8 @@
 """A Faust app with the settings that keep its promises, and the worker that runs it in the foreground."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -11,6 +12,7 @@ from pipeline import logs, readiness
 from pipeline.errors import Exit
 from pipeline.settings import Settings
 from pipeline.topics import KIB, MAX_RECORD_BYTES
+from processors import guard
 from processors.watchdog import Watchdog
 
 
@@ -53,20 +55,37 @@ def raw_topic(faust_app: faust.App, name: str) -> Any:
     return faust_app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
+async def _at_once() -> None:
+    """Ready as soon as the group has given it partitions."""
+
+
 def run(
     faust_app: faust.App,
     loop: asyncio.AbstractEventLoop,
-    close: Callable[[], Awaitable[None]],
     settings: Settings,
+    *,
+    close: Callable[[], Awaitable[None]],
+    is_ready: Callable[[], Coroutine[Any, Any, None]] = _at_once,
 ) -> NoReturn:
-    """Run until SIGTERM or SIGINT: the batch in work is finished and acknowledged, then `close` is awaited."""
+    """Run until SIGTERM or SIGINT: the batch in work is finished and acknowledged, then `close` is awaited.
+
+    The stage says that it is ready when it has its place in the group and `is_ready` has come back.
+    """
+    began = time.monotonic()
 
     async def on_before_shutdown(*_: object, **__: object) -> None:
         await close()
 
-    async def on_partitions_assigned(*_: object, **__: object) -> None:
+    async def say_ready() -> None:
+        await is_ready()
         readiness.mark()
+        logs.get(__name__).info("ready", seconds=round(time.monotonic() - began, 1))
 
+    async def on_partitions_assigned(*_: object, **__: object) -> None:
+        if not saying:
+            saying.append(guard.watched(say_ready(), "ready"))
+
+    saying: list[asyncio.Task[None]] = []
     faust_app.on_partitions_assigned.connect(on_partitions_assigned, weak=False)
     # Sent when the consumer has nothing in work any more (faust App.on_stop).
     faust_app.on_before_shutdown.connect(on_before_shutdown, weak=False)

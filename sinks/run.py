@@ -14,7 +14,7 @@ from pipeline import backoff, broker, logs, metrics, readiness, topics
 from pipeline.errors import InvalidRecord, Unavailable
 from pipeline.journal import CrashJournal
 from pipeline.settings import Settings
-from sinks import migrate, postgres, queries, rows
+from sinks import postgres, queries, rows, schema
 from sinks.database import Database
 from sinks.positions import Log, reading_offset
 from sinks.rows import Incoming, Prepared
@@ -70,7 +70,7 @@ def _wait_for(database: Database, timeout_seconds: float, stop: threading.Event)
     deadline = time.monotonic() + timeout_seconds
     while not stop.is_set():
         try:
-            database.run(migrate.check_schema)
+            database.run(schema.check_schema)
         except Unavailable:
             if time.monotonic() > deadline:
                 raise

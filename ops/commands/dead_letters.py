@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+
 from ops.commands.common import Json, load_settings, show
 from pipeline.errors import Reason, SettingError
 

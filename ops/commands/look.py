@@ -1,5 +1,6 @@
 """Looking: at topics and lag in Kafka, at articles and entities in PostgreSQL, at one delivery, at the books."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -75,7 +76,8 @@ def tail(
 
 
 def articles(
-    words: Annotated[list[str] | None, typer.Argument(help="Words in the title, or a name in the article.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(help="Words in the title or in a name.")] = None,
+    entity: Annotated[str | None, typer.Option("--entity", help="A name in the article, or a part of one.")] = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
@@ -85,9 +87,9 @@ def articles(
 
     settings = load_settings()
     with database.connect(services.find(settings).database_url) as db:
-        rows = queries.articles(db, words or [], limit)
-    columns = ("published_at", "source", "title", "sentiment_label", "entities", "copy_of", "versions", "article_id")
-    show(rows, columns, as_json=as_json, empty="no such article")
+        rows = queries.latest_articles(db, words or [], entity, limit)
+    columns = ("published_at", "source", "title", "sentiment_label", "copy_of", "versions", "article_id")
+    show(map(asdict, rows), columns, as_json=as_json, empty="no such article")
 
 
 def entities(
@@ -102,8 +104,8 @@ def entities(
 
     settings = load_settings()
     with database.connect(services.find(settings).database_url) as db:
-        rows = queries.entities(db, name, label, limit)
-    show(rows, ("name", "label", "articles", "mentions"), as_json=as_json, empty="no such name")
+        rows = queries.top_entities(db, name, label, limit)
+    show(map(asdict, rows), ("name", "label", "articles", "mentions"), as_json=as_json, empty="no such name")
 
 
 def where(

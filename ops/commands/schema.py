@@ -25,10 +25,10 @@ def migrate() -> None:
 def check() -> None:
     """Whether the schema is the one that this version needs."""
     from ops import database, services
-    from sinks import migrate as migrations
+    from sinks import schema
 
     with database.connect(services.find(load_settings()).database_url) as connection:
-        migrations.check_schema(connection)
+        schema.check_schema(connection)
     talk.print("the schema is up to date")
 
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from pipeline.errors import Stop
-from sinks import migrate
+from sinks import migrate, schema
 
 pytestmark = pytest.mark.services
 
@@ -15,22 +15,22 @@ def test_an_empty_database_gets_every_revision_once(empty_database_url: str) -> 
     first = migrate.migrate(empty_database_url)
     second = migrate.migrate(empty_database_url)
 
-    assert first == list(migrate.revisions())
+    assert first == list(schema.revisions())
     assert second == []
     with psycopg.connect(empty_database_url) as connection:
-        migrate.check_schema(connection)
+        schema.check_schema(connection)
 
 
 def test_two_that_migrate_at_once_do_it_once(empty_database_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(migrate.migrate, [empty_database_url] * 4))
 
-    assert sorted(applied, key=len) == [[], [], [], list(migrate.revisions())]
+    assert sorted(applied, key=len) == [[], [], [], list(schema.revisions())]
 
 
 def test_a_database_without_a_schema_is_sent_to_migrate(empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url) as connection, pytest.raises(Stop, match="run `news db migrate`"):
-        migrate.check_schema(connection)
+        schema.check_schema(connection)
 
 
 def test_an_older_schema_is_sent_to_migrate(database_url: str) -> None:
@@ -38,7 +38,7 @@ def test_an_older_schema_is_sent_to_migrate(database_url: str) -> None:
         connection.execute("UPDATE ingest.schema_version SET version_num = '0001_tables'")
 
         with pytest.raises(Stop, match=r"has schema 0001_tables, this version needs .*: run `news db migrate`"):
-            migrate.check_schema(connection)
+            schema.check_schema(connection)
 
 
 def test_a_newer_schema_stops_the_check_and_the_migration(database_url: str) -> None:
@@ -46,7 +46,7 @@ def test_a_newer_schema_stops_the_check_and_the_migration(database_url: str) -> 
         connection.execute("UPDATE ingest.schema_version SET version_num = '9999_later'")
 
         with pytest.raises(Stop, match="made by a newer one"):
-            migrate.check_schema(connection)
+            schema.check_schema(connection)
     with pytest.raises(Stop, match="made by a newer one"):
         migrate.migrate(database_url)
 
@@ -54,12 +54,12 @@ def test_a_newer_schema_stops_the_check_and_the_migration(database_url: str) -> 
 def test_a_migration_that_fails_leaves_the_last_good_one(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = migrate.revisions()
-    monkeypatch.setattr(migrate, "revisions", lambda: good | {"9000_bad": "CREATE TABLE ingest.half (); SELECT 1 / 0;"})
+    good = schema.revisions()
+    monkeypatch.setattr(schema, "revisions", lambda: good | {"9000_bad": "CREATE TABLE ingest.half (); SELECT 1 / 0;"})
     with pytest.raises(psycopg.errors.DivisionByZero):
         migrate.migrate(empty_database_url)
 
-    monkeypatch.setattr(migrate, "revisions", lambda: good | {"9000_mended": "SELECT 'a % b';"})
+    monkeypatch.setattr(schema, "revisions", lambda: good | {"9000_mended": "SELECT 'a % b';"})
 
     assert migrate.migrate(empty_database_url) == ["9000_mended"]
     with psycopg.connect(empty_database_url) as connection:

@@ -1,0 +1,59 @@
+"""Which schema a database has and which one this version needs: asked at every start, so nothing heavy is imported."""
+
+from importlib import metadata, resources
+from typing import Any, Final
+
+import psycopg
+
+from pipeline.errors import Stop
+
+FOLDER: Final = resources.files("sinks") / "migrations"
+VERSION_TABLE: Final = "schema_version"
+
+
+def revisions() -> dict[str, str]:
+    """The SQL of every revision by its name ("0001_tables"), in order."""
+    files = sorted((f for f in FOLDER.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return {f.name.removesuffix(".sql"): f.read_text(encoding="utf-8") for f in files}
+
+
+def is_current(url: str) -> bool:
+    """Whether there is nothing to migrate."""
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        return current(connection) == next(reversed(revisions()))
+
+
+def check_schema(connection: psycopg.Connection[Any]) -> None:
+    """Raise Stop, naming the remedy, where the database's schema is older or newer than this version's."""
+    with connection.transaction():
+        found = current(connection)
+    check_not_newer(found)
+    if found != next(reversed(revisions())):
+        has = f"has schema {found}" if found else "has no schema yet"
+        raise Stop(f"The database {has}, this version needs {next(reversed(revisions()))}: run `news db migrate`.")
+
+
+def check_not_newer(found: str | None) -> None:
+    """Raise Stop for a revision that this version does not know."""
+    if found is not None and found not in revisions():
+        raise Stop(
+            f"This is version {_version()} of the pipeline, the database was made by a newer one (schema {found}): "
+            "run that version, or another database."
+        )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("news-pipeline")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def current(connection: psycopg.Connection[Any]) -> str | None:
+    """The revision of this database, or None where there is no schema."""
+    table = f"ingest.{VERSION_TABLE}"
+    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
+    if found is None or not found[0]:
+        return None
+    row = connection.execute(f"SELECT max(version_num) FROM {table}").fetchone()  # noqa: S608
+    return None if row is None else row[0]
