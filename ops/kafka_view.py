@@ -101,7 +101,7 @@ Condition = Callable[[Any], bool]
 
 
 def conditions(given: Iterable[str]) -> list[Condition]:
-    """PATH=VALUE -> tests of a record: the value at the path, as text, is VALUE. Raises SettingError for other forms."""
+    """PATH=VALUE -> tests of a record: the value at the path, as text, is VALUE. Raises SettingError otherwise."""
 
     def condition(text: str) -> Condition:
         path, equals, value = text.partition("=")

@@ -15,7 +15,7 @@ _GROUP_OF = {"deduplicate": "news.deduplicate", "enrich": "news.enrich", "sink":
 
 
 def processes(settings: Settings) -> Iterator[dict[str, Any]]:
-    """One row a process of the running supervisor; memory and CPU of enrich are those of its whole pool."""
+    """One row a process of the running supervisor with its children: enrich with its whole pool."""
     run = services.running(settings.data_dir)
     if run is None:
         return
@@ -23,7 +23,7 @@ def processes(settings: Settings) -> Iterator[dict[str, Any]]:
     rows = {"supervisor": run.pid, **run.pids}
     for name in ("supervisor", *run.embedded, *STAGES):
         paused = name in STAGES and paused_file(settings.data_dir, name).exists()
-        used = _used(rows[name]) if name in rows else None
+        used = _used(rows[name], with_children=name != "supervisor") if name in rows else None
         yield {
             "name": name,
             "state": "paused" if paused else "running" if used else "ended",
@@ -52,11 +52,11 @@ def summary(settings: Settings) -> Iterator[str]:
     )
 
 
-def _used(pid: int) -> tuple[int, float] | None:
-    """Memory (MiB, shared pages counted once where the system tells) and CPU seconds of a process and its children."""
+def _used(pid: int, *, with_children: bool) -> tuple[int, float] | None:
+    """Memory (MiB, shared pages counted once where known) and CPU seconds of a process (and its children)."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        family = [process, *(process.children(recursive=True) if with_children else ())]
         memory, cpu = 0, 0.0
         for member in family:
             full = member.memory_full_info()

@@ -44,7 +44,9 @@ def up(
     began = time.monotonic()
     # A drained run feeds by itself, before anybody watches: then "all of it" is a known number.
     watched = () if until_drained else (inbox,)
-    supervisor = Supervisor(settings, watched, say=lambda text: talk.print(f"[yellow]{text}[/]"), kafka_port=port)
+    supervisor = Supervisor(
+        settings, watched, say=lambda text: talk.print(text, style="yellow", markup=False), kafka_port=port
+    )
     since = datetime.now(UTC) - timedelta(seconds=1)
     with stages.on_signal() as stop, ExitStack() as stack:
         with _progress(talk) as progress:
@@ -88,7 +90,7 @@ def _feed(folders: Sequence[Path | None], settings: Settings, talk: Console, sto
 
     def say(_: feed.FeedCount, sentence: str | None) -> None:
         if sentence:
-            talk.print(f"[yellow]{sentence}[/]")
+            talk.print(sentence, style="yellow", markup=False)
 
     said = []
     with open_spool(settings) as spool:

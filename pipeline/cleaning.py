@@ -137,13 +137,15 @@ def _boilerplate(raw: str, rules: Rules) -> list[Span]:
     found: list[Span] = []
 
     whole = len(raw.rstrip())
+    only_boilerplate_from = len(lines)
+    while only_boilerplate_from and (
+        matched[only_boilerplate_from - 1] is not None or not lines[only_boilerplate_from - 1][2]
+    ):
+        only_boilerplate_from -= 1
     for i, rule in enumerate(matched):
         if rule is not None and rule.where == "cut":
             start = lines[i][0]
-            rest_is_boilerplate = all(
-                m is not None or not line for m, (_, _, line) in zip(matched[i:], lines[i:], strict=True)
-            )
-            if whole - start <= MAX_CUT_SHARE * whole or rest_is_boilerplate:
+            if whole - start <= MAX_CUT_SHARE * whole or i >= only_boilerplate_from:
                 found.append(Span(start=start, end=len(raw), rule=rule.name, text=raw[start:]))
                 lines, matched = lines[:i], matched[:i]
                 break

@@ -7,8 +7,17 @@ from typing import Any
 
 import structlog
 
+#: Fields of every line of this process, whichever of its threads writes it.
+_process: dict[str, str] = {}
+
+
+def _add_process_fields(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {**_process, **line}
+
+
 _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
+    _add_process_fields,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
@@ -59,7 +68,7 @@ def set_up(level: str, stage: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(stage=stage)
+    _process["stage"] = stage
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

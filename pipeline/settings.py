@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -119,10 +119,26 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [f"{variable(e['loc'])}: {e['msg']} (it is {e['input']!r})" for e in error.errors(include_url=False)]
+        lines = [
+            f"{variable(e['loc'])}: {e['msg']}" + (f" (it is {e['input']!r})" if _may_be_shown(e["loc"]) else "")
+            for e in error.errors(include_url=False)
+        ]
         raise SettingError("; ".join(lines)) from None
     except ValueError as error:  # pydantic-settings: a group given as something that is not JSON
         raise SettingError(f"A {PREFIX}* variable cannot be read: {error}") from None
+
+
+def _may_be_shown(location: tuple[int | str, ...]) -> bool:
+    """Whether a wrong value may stand in a message: not a secret, nor what may be one under a misspelt name."""
+    field = Settings.model_fields.get(str(location[0]))
+    for name in location[1:]:
+        group = field.annotation if field is not None else None
+        if not (isinstance(group, type) and issubclass(group, BaseModel)):
+            return False
+        field = group.model_fields.get(str(name))
+    if field is None or (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        return False
+    return SecretStr not in (field.annotation, *get_args(field.annotation))
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:

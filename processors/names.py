@@ -29,14 +29,13 @@ class Found(NamedTuple):
 def trimmed(text: str, found: Found) -> Found | None:
     """The span without a leading article, a trailing possessive, punctuation and what follows a line break."""
     start, end, label = found
-    newline = text.find("\n", start, end)
-    end = newline if newline > start else end
-    while start < end and text[start] in _EDGES:
-        start += 1
+    start = _without_edges(text, start, end)
     for article in _ARTICLES:
         if text[start:end].lower().startswith(article):
-            start += len(article)
+            start = _without_edges(text, start + len(article), end)
             break
+    newline = text.find("\n", start, end)
+    end = newline if newline >= 0 else end
     while True:
         if text[start:end].endswith(("'s", "’s")):
             end -= 2
@@ -48,6 +47,12 @@ def trimmed(text: str, found: Found) -> Found | None:
     if not 1 < len(name) <= MAX_NAME or not any(map(str.isalpha, name)):
         return None
     return Found(start, end, label)
+
+
+def _without_edges(text: str, start: int, end: int) -> int:
+    while start < end and text[start] in _EDGES:
+        start += 1
+    return start
 
 
 def _closes_an_abbreviation(name: str) -> bool:

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the processes are the parallelism
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -135,8 +136,11 @@ def _target(target: Target, work: Work, places: Places, scores: Scores) -> Targe
         place - sum(min(span.end, place) - span.start for span in work.removed if span.start < place)
         for place in (target.start, target.end)
     )
-    touched = [s for (a, b), s in zip(places, scores, strict=True) if start < end and a < end and start < b]
-    return TargetSentiment(start=target.start, end=target.end, sentiment=sentiment.mean(touched))
+    if start >= end:  # all of it was cut
+        return TargetSentiment(start=target.start, end=target.end, sentiment=None)
+    first = bisect_right(places, start, key=lambda place: place[1])
+    after = bisect_left(places, end, key=lambda place: place[0])
+    return TargetSentiment(start=target.start, end=target.end, sentiment=sentiment.mean(scores[first:after]))
 
 
 _models: Models | None = None

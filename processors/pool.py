@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Final
 
 from pipeline import logs, metrics
-from pipeline.errors import InvalidRecord, Reason
+from pipeline.errors import InvalidRecord, Reason, SettingError
 from pipeline.records import Enrichment
 from processors import nlp
 from processors.nlp import Work
@@ -52,8 +52,13 @@ class NlpPool:
         self._warming = [self._executor.submit(nlp.enrich_in_pool, []) for _ in range(self._processes)]
 
     async def is_warm(self) -> None:
-        """Come back when every process has its models. Raises what kept one from loading them."""
-        await asyncio.gather(*map(asyncio.wrap_future, self._warming))
+        """Come back when every process has its models. Raises SettingError where they cannot be loaded."""
+        try:
+            await asyncio.gather(*map(asyncio.wrap_future, self._warming))
+        except BrokenProcessPool as error:
+            raise SettingError(
+                f"NEWS_NLP__MODEL: no process could load {self._model!r}; its own words stand above."
+            ) from error
 
     async def enrich(self, works: Sequence[Work]) -> list[Enrichment | InvalidRecord]:
         """One enrichment for each article, or why the models cannot take it; in order.

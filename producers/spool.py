@@ -160,6 +160,12 @@ class Spool:
             first: int | None = self._connection.execute(_sql("read_first")).fetchone()[0]
         return first
 
+    def holds(self, wanted: UUID) -> bool:
+        """Whether a delivery with this id, or one of the article with this id, waits."""
+        with self._explained():
+            arguments = {"id": wanted.bytes, "key": str(wanted).encode()}
+            return bool(self._connection.execute(_sql("read_holds"), arguments).fetchone()[0])
+
     def version(self) -> int:
         """A number that changes whenever another connection has changed the spool."""
         with self._explained():

@@ -178,8 +178,10 @@ class Instance:
         """The process id of a stage or a service; waits while it is being started again."""
 
         def alive() -> int | None:
-            pid = self.run()["pids"].get(name)
-            return pid if pid is not None and psutil.pid_exists(pid) else None
+            pid: int | None = self.run()["pids"].get(name)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return pid if pid is not None and _is_alive(psutil.Process(pid)) else None
+            return None
 
         return until(f"{name} runs", alive, END_SECONDS)
 
@@ -189,7 +191,7 @@ class Instance:
         process = psutil.Process(pid)
         process.kill()
         # Its parent is the supervisor, which takes note of it; a zombie has let go of everything.
-        until(f"{name} is dead", lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 30)
+        until(f"{name} is dead", lambda: not _is_alive(process), 30)
         return pid
 
     def wait_restarted(self, name: str, dead_pid: int) -> int:

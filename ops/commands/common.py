@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pipeline.settings import Settings
 
-talk = Console(stderr=True)
+talk = Console(stderr=True, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
 Row = Mapping[str, Any]
