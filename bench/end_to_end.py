@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 
+from ops import status
 from ops.supervisor import Supervisor
 from pipeline import broker, identity, settings, topics
 from pipeline.records import RawArticle
@@ -46,14 +47,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as supervisor:
         kafka, database = supervisor.endpoints.bootstrap_servers, supervisor.endpoints.database_url
         for number in range(arguments.rounds):
+            before = cpu_seconds()
             full = ours(kafka, database, articles, 0, f"full{number}")
             say("pipeline, all at once", full, found)
+            used = {name: value - before[name] for name, value in cpu_seconds().items()}
+            print("  CPU seconds:", "  ".join(f"{name} {value:.1f}" for name, value in used.items()))
             slow = ours(kafka, database, articles[: arguments.latency_articles], arguments.rate, f"slow{number}")
             say(f"pipeline, {arguments.rate:g}/s", slow, found)
             if arguments.baseline:
                 others(arguments, kafka, database, articles, found)
+        memory = {row["name"]: row["memory_mib"] for row in status.processes(settings.load())}
+        print("memory MiB:", "  ".join(f"{name} {value}" for name, value in memory.items()))
     for name, values in found.items():
         print(f"{name:<44} median {statistics.median(values):8.3f}   range {min(values):.3f} - {max(values):.3f}")
+
+
+def cpu_seconds() -> dict[str, float]:
+    """CPU seconds so far of each process of the run."""
+    return {row["name"]: row["cpu_seconds"] or 0.0 for row in status.processes(settings.load())}
 
 
 @contextmanager

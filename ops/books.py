@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from ops import database
 from ops.services import Endpoints
 from pipeline import broker, topics
+from pipeline.errors import Unavailable
 
 GROUPS: Final = {
     "news.deduplicate": (topics.RAW,),
@@ -78,6 +79,9 @@ class Reader:
         self._db = db
         states = broker.topic_states(client)
         wanted = {name for names in GROUPS.values() for name in names}
+        missing = sorted(wanted - states.keys())
+        if missing:
+            raise Unavailable(f"Kafka has no topic {', '.join(missing)}: run `news topics apply`.")
         self._states = {name: state for name, state in states.items() if name in wanted}
 
     def read(self, spooled: int) -> Books:
@@ -85,16 +89,19 @@ class Reader:
         ids = {name: state.id for name, state in self._states.items()}
         names = {"raw_id": topics.RAW, "unique_id": topics.UNIQUE, "enriched_id": topics.ENRICHED}
         arguments = {key: ids[name] for key, name in (names | {"decisions_id": topics.DECISIONS}).items()}
-        with self._db.cursor(row_factory=dict_row) as cursor:
+        # PostgreSQL in one snapshot, then the groups, then the ends of the logs: whatever moves meanwhile is seen
+        # before it was worked on and then as unread, never as worked on without a trace.
+        with self._db.transaction(), self._db.cursor(row_factory=dict_row) as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             row = cursor.execute(database.sql("balance"), arguments).fetchone() or {}
             positions = {
                 (p["topic_id"], p["partition"]): p["next_offset"]
                 for p in cursor.execute("SELECT topic_id, partition, next_offset FROM ingest.positions")
             }
-        ends = broker.log_offsets(self._client, self._states)
         committed = {
             group: broker.committed_offsets(self._client, group) for group in ("news.deduplicate", "news.enrich")
         }
+        ends = broker.log_offsets(self._client, self._states)
         unread_by_stages = sum(
             end - committed[group].get((topic, partition), 0)
             for (topic, partition), end in ends.items()

@@ -67,9 +67,10 @@ class Models:
                     kept
                     for e in doc.ents
                     if e.label_ in names.LABELS
-                    and (kept := names.trimmed(doc.text, Found(e.start_char, e.end_char, e.label_))) is not None
+                    and (kept := names.trimmed(text, Found(e.start_char, e.end_char, e.label_))) is not None
                 ]
-                for doc in self._nlp.pipe(texts, batch_size=PIPE_BATCH)
+                # The text that went in: doc.text is put together from all its tokens at each look.
+                for text, doc in zip(texts, self._nlp.pipe(texts, batch_size=PIPE_BATCH), strict=True)
             ]
 
     def _english(self, work: Work, found: list[Found], now: datetime) -> Enrichment:
