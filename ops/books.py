@@ -7,12 +7,11 @@ new + revision          = versions stored + lag
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from psycopg.rows import dict_row
-
 from ops import database
 from ops.services import Endpoints
 from pipeline import broker, topics
 from pipeline.errors import Unavailable
+from sinks import queries
 
 GROUPS: Final = {
     "news.deduplicate": (topics.RAW,),
@@ -91,13 +90,10 @@ class Reader:
         arguments = {key: ids[name] for key, name in (names | {"decisions_id": topics.DECISIONS}).items()}
         # PostgreSQL in one snapshot, then the groups, then the ends of the logs: whatever moves meanwhile is seen
         # before it was worked on and then as unread, never as worked on without a trace.
-        with self._db.transaction(), self._db.cursor(row_factory=dict_row) as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            row = cursor.execute(database.sql("balance"), arguments).fetchone() or {}
-            positions = {
-                (p["topic_id"], p["partition"]): p["next_offset"]
-                for p in cursor.execute("SELECT topic_id, partition, next_offset FROM ingest.positions")
-            }
+        with self._db.transaction():
+            self._db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            row = queries.counted(self._db, **arguments)
+            positions = {(p.topic_id, p.partition): p.next_offset for p in queries.stored_positions(self._db)}
         committed = {
             group: broker.committed_offsets(self._client, group) for group in ("news.deduplicate", "news.enrich")
         }
@@ -115,11 +111,11 @@ class Reader:
         )
         return Books(
             delivered=sum(end for (topic, _), end in ends.items() if topic == topics.RAW),
-            decided=row["decided"],
-            refused=row["refused"] + row["decisions_refused"],
-            texts=row["texts"],
-            stored=row["stored"],
-            texts_refused=row["texts_refused"],
+            decided=row.decided,
+            refused=row.refused + row.decisions_refused,
+            texts=row.texts,
+            stored=row.stored,
+            texts_refused=row.texts_refused,
             unread_by_sink=unread_by_sink,
             unread_by_stages=unread_by_stages,
             spooled=spooled,

@@ -1,8 +1,7 @@
-"""Looking into PostgreSQL from the command line: a connection for reading, and the statements in ops/sql."""
+"""Looking into PostgreSQL from the command line: a connection for reading."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from typing import Any
 
 import psycopg
@@ -11,11 +10,6 @@ from pipeline.errors import Unavailable
 from sinks.database import address
 
 Connection = psycopg.Connection[Any]
-
-
-def sql(name: str) -> bytes:
-    """A statement of ops/sql."""
-    return (resources.files("ops") / "sql" / f"{name}.sql").read_bytes()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pipeline.dead_letters import DeadLetter
 from pipeline.errors import SettingError
 from pipeline.records import Coordinates
 from pipeline.topics import Topic
+from sinks import queries
 
 POLL_MS: Final = 300
 AGE: Final = re.compile(r"(\d+)([smhd])")
@@ -54,12 +55,7 @@ def lag(endpoints: Endpoints) -> list[dict[str, Any]]:
         ends = broker.log_offsets(client, read)
         committed = {group: broker.committed_offsets(client, group) for group in books.GROUPS}
     with database.connect(endpoints.database_url) as db:
-        stored = {
-            (topic_id, partition): next_offset
-            for topic_id, partition, next_offset in db.execute(
-                "SELECT topic_id, partition, next_offset FROM ingest.positions"
-            )
-        }
+        stored = {(p.topic_id, p.partition): p.next_offset for p in queries.stored_positions(db)}
     rows: list[dict[str, Any]] = []
     for group, names in books.GROUPS.items():
         for (topic, partition), end in sorted(ends.items()):

@@ -21,6 +21,7 @@ from ops.supervisor import Supervisor
 from pipeline import broker
 from pipeline.errors import Exit, Unavailable
 from pipeline.settings import Settings
+from sinks import statements
 from sinks.database import address
 
 TICK_SECONDS: Final = 0.25
@@ -157,12 +158,12 @@ class Arrivals:
             return
         with db.cursor(row_factory=dict_row) as cursor:
             arguments = {"since": self._since, "most": 2 * MAX_ROWS}
-            for row in cursor.execute(database.sql("arrivals"), arguments):
+            for row in cursor.execute(statements.load("select_arrivals"), arguments):
                 key = (row["raw_topic_id"], row["raw_partition"], row["raw_offset"])
                 if key not in self._seen:
                     self._seen.add(key)
                     self._print(row["kind"], row["source"], row["title"], _enriched(row))
-            for row in cursor.execute(database.sql("letters_since"), arguments):
+            for row in cursor.execute(statements.load("select_letters_since"), arguments):
                 if row["id"] not in self._seen:
                     self._seen.add(row["id"])
                     where = row["origin"] or f"{row['topic']} {row['partition']}:{row['record_offset']}"

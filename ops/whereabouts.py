@@ -10,6 +10,7 @@ from ops.services import Endpoints
 from pipeline import identity, topics
 from pipeline.errors import SettingError
 from pipeline.settings import Settings
+from sinks import statements
 
 
 def find(what: str, settings: Settings, endpoints: Endpoints) -> list[dict[str, Any]]:
@@ -19,8 +20,8 @@ def find(what: str, settings: Settings, endpoints: Endpoints) -> list[dict[str, 
     """
     wanted = _id_of(what)
     with database.connect(endpoints.database_url) as db, db.cursor(row_factory=dict_row) as cursor:
-        decided = cursor.execute(database.sql("where"), {"id": wanted}).fetchall()
-        letter = cursor.execute(database.sql("dead_letter"), {"id": wanted}).fetchone()
+        decided = cursor.execute(statements.load("select_whereabouts"), {"id": wanted}).fetchall()
+        letter = cursor.execute(statements.load("select_dead_letter"), {"id": wanted}).fetchone()
     rows = [_decided(row) for row in decided]
     if letter is not None:
         at = letter["origin"] or f"{letter['topic']} {letter['partition']}:{letter['record_offset']}"

@@ -1,9 +1,8 @@
 """What the command line asks the database: thin, typed, the SQL in sql/*.sql."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -38,6 +37,18 @@ class EntityLine:
     mentions: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the database knows of the books: deliveries by raw coordinates, texts promised and stored."""
+
+    decided: int
+    refused: int
+    texts: int
+    stored: int
+    texts_refused: int
+    decisions_refused: int
+
+
 def latest_articles(
     connection: Connection, words: Sequence[str] = (), entity: str | None = None, limit: int = 20
 ) -> list[ArticleLine]:
@@ -56,27 +67,17 @@ def top_entities(
         return cursor.execute(statements.load("top_entities"), arguments).fetchall()
 
 
-def count_decisions(connection: Connection, raw_topic_id: UUID | None = None) -> dict[str, int]:
-    """Decision rows by kind; `raw_topic_id`: only of this articles.raw."""
-    return _counts(connection, "count_decisions", {"raw_topic_id": raw_topic_id})
-
-
-def count_versions(connection: Connection, raw_topic_id: UUID | None = None) -> int:
-    """How many of the deliveries decided new or revision have their version stored."""
-    row = connection.execute(statements.load("count_versions"), {"raw_topic_id": raw_topic_id}).fetchone()
-    return int(row[0]) if row else 0
-
-
-def count_dead_letters(connection: Connection, topic_id: UUID | None = None) -> dict[str, int]:
-    """Distinct records given up by each stage; `topic_id`: only of this topic."""
-    return _counts(connection, "count_dead_letters", {"topic_id": topic_id})
+def counted(connection: Connection, raw_id: UUID, unique_id: UUID, enriched_id: UUID, decisions_id: UUID) -> Counted:
+    """This side of the books, for the topics with these ids."""
+    arguments = {"raw_id": raw_id, "unique_id": unique_id, "enriched_id": enriched_id, "decisions_id": decisions_id}
+    with connection.cursor(row_factory=class_row(Counted)) as cursor:
+        row = cursor.execute(statements.load("count_books"), arguments).fetchone()
+    if row is None:
+        raise AssertionError("a SELECT of counts has a row")
+    return row
 
 
 def stored_positions(connection: Connection) -> list[Stored]:
     """How far the sink is: all partitions it ever read, those of deleted topics too."""
     found = connection.execute(statements.load("select_positions")).fetchall()
     return [Stored(topic_id, partition, topic, offset) for topic_id, partition, topic, offset in found]
-
-
-def _counts(connection: Connection, statement: str, arguments: Mapping[str, Any]) -> dict[str, int]:
-    return {str(name): int(count) for name, count in connection.execute(statements.load(statement), arguments)}

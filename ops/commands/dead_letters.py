@@ -22,12 +22,13 @@ def list_(
     from psycopg.rows import dict_row
 
     from ops import database, services
+    from sinks import statements
 
     if reason is not None and reason not in set(Reason):
         raise SettingError(f"--reason is one of {', '.join(Reason)}.")
     arguments = {"stage": stage, "reason": reason, "most": limit}
     with database.connect(services.find(load_settings()).database_url) as db, db.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(database.sql("dead_letters"), arguments).fetchall()
+        rows = cursor.execute(statements.load("select_dead_letters"), arguments).fetchall()
     columns = ("failed_at", "stage", "reason", "where", "detail", "length", "id")
     show(rows, columns, as_json=as_json, empty="no dead letters")
 
@@ -38,13 +39,14 @@ def show_one(letter: Annotated[str, typer.Argument(metavar="ID")], as_json: Json
     from psycopg.rows import dict_row
 
     from ops import database, services
+    from sinks import statements
 
     try:
         letter_id = UUID(letter)
     except ValueError:
         raise SettingError(f"{letter!r} is no id of a dead letter: see `news dead-letters list`.") from None
     with database.connect(services.find(load_settings()).database_url) as db, db.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(database.sql("dead_letter"), {"id": letter_id}).fetchone()
+        row = cursor.execute(statements.load("select_dead_letter"), {"id": letter_id}).fetchone()
     if row is None:
         raise SettingError(f"There is no dead letter {letter_id}: see `news dead-letters list`.")
     value = bytes(row.pop("value"))

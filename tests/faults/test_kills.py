@@ -5,7 +5,9 @@ lines alone; what the decisions must be, from the signature log alone.
 """
 
 import json
+import logging
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -32,6 +34,8 @@ FIRST_PART: Final = 0.6
 STAGES: Final = ("producers", "deduplicate", "enrich", "sink")
 SCENARIOS: Final = ("deduplicate", "enrich", "sink", "kafka", "postgres")
 DAY_MS: Final = 86_400_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -139,7 +143,7 @@ def count_enriched(instance: Instance, batch: Batch) -> int:
 
 
 def meter(instance: Instance, victim: str, batch: Batch) -> Callable[[], float]:
-    """How much of the batch has passed: deduplicate by its log (it is far ahead of the rows), the others by the rows."""
+    """How much of the batch has passed: for deduplicate by its log, which is far ahead of the rows, else by the rows."""
     if victim == "deduplicate":
         before = count_signatures(instance)
         return lambda: (count_signatures(instance) - before) / len(batch.expected.kinds)
@@ -169,11 +173,14 @@ def feed_and_kill(instance: Instance, batch: Batch, kills: Sequence[tuple[str, f
     half = int(len(batch.lines) * FIRST_PART)
     first, rest = batch.lines[:half], batch.lines[half:]
     feeding = start_feeding(instance, first, f"{batch.source}-first")
-    dead = {}
+    began, dead = time.monotonic(), {}
     for victim, share in kills:
         until(f"{share:.0%} of the batch is there", lambda v=victim, s=share: meters[v]() >= s, pause_seconds=0.005)
         passed = meters[victim]()
         dead[victim] = instance.kill(victim)
+        log.info(
+            "%s killed after %.1f s with %.0f %% of the batch there", victim, time.monotonic() - began, 100 * passed
+        )
         assert share <= passed <= 0.8, f"{victim} was not killed in mid-load"
     feeding_rest = start_feeding(instance, rest, f"{batch.source}-rest")
     finish_feeding(feeding, first)
@@ -181,6 +188,7 @@ def feed_and_kill(instance: Instance, batch: Batch, kills: Sequence[tuple[str, f
     for victim, pid in dead.items():
         instance.wait_restarted(victim, pid)
     instance.wait_balanced()
+    log.info("%d lines drained in %.1f s", len(batch.lines), time.monotonic() - began)
     # Whoever was not killed has waited for those that were.
     assert {stage: instance.restarts(stage) - restarts[stage] for stage in STAGES} == {
         stage: int(stage in dead) for stage in STAGES
@@ -211,7 +219,7 @@ def assert_nothing_is_lost(instance: Instance, batch: Batch) -> None:
         batch.sources,
     )
     assert {row["url"]: row["original"] for row in copies} == batch.expected.copy_of
-    assert count_enriched(instance, batch) == batch.expected.texts + len(batch.expected.copy_of)
+    assert count_enriched(instance, batch) == batch.expected.texts
 
 
 def assert_nothing_is_doubled(instance: Instance) -> None:
@@ -271,6 +279,7 @@ def decide_offline(instance: Instance) -> dict[tuple[object, ...], tuple[object,
     window_ms = int(Settings().dedup.window_days * DAY_MS)
     index = SignatureIndex(log_id, cleaning.load_rules().version, window_ms)
     decisions: dict[tuple[object, ...], tuple[object, ...]] = {}
+    replays = 0
     place = TopicPartition(topics.SIGNATURES, 0)
     with closing(broker.consumer(bootstrap_servers)) as consumer:
         consumer.assign([place])
@@ -291,8 +300,10 @@ def decide_offline(instance: Instance) -> dict[tuple[object, ...], tuple[object,
                     d.of_delivery,
                     d.log_offset,
                 )
+                replays += raw in decisions
                 # A replay (a crash between append and outcome) repeats the decision.
                 assert decisions.setdefault(raw, said) == said
+    log.info("%d decisions, %d replays in the signature log", len(decisions), replays)
     return decisions
 
 

@@ -70,11 +70,10 @@ def test_the_books_count_places_on_articles_raw_once(stored: Connection, feed: F
     ]
     postgres.write_batch(stored, [feed.raw(topics.DEAD_LETTER, x.value, x.headers()) for x in (*letters, *letters)])
 
-    assert queries.count_decisions(stored) == {"new": 5, "revision": 1}
-    assert queries.count_decisions(stored, UUID(int=99)) == {}
-    assert queries.count_versions(stored, samples.RAW_TOPIC) == 5
-    assert queries.count_dead_letters(stored) == {"deduplicate": 1, "enrich": 1, "producers": 1}
-    assert queries.count_dead_letters(stored, samples.RAW_TOPIC) == {"deduplicate": 1, "enrich": 1}
+    counted = queries.counted(stored, samples.RAW_TOPIC, UUID(int=97), UUID(int=98), UUID(int=99))
+    assert counted == queries.Counted(decided=6, refused=1, texts=6, stored=5, texts_refused=0, decisions_refused=0)
+    elsewhere = queries.counted(stored, UUID(int=91), UUID(int=92), UUID(int=93), UUID(int=94))
+    assert elsewhere == queries.Counted(0, 0, 0, 0, 0, 0)
     assert [(p.topic, p.next_offset) for p in queries.stored_positions(stored)] == [
         ("articles.dead-letter", 6),
         ("articles.decisions", 6),

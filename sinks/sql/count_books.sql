@@ -1,4 +1,4 @@
--- What PostgreSQL knows of the books: deliveries decided and refused by raw coordinates, texts promised and stored.
+-- This side of the books: deliveries decided and refused by raw coordinates, texts promised and stored.
 SELECT
     (SELECT count(*) FROM ingest.decisions WHERE raw_topic_id = %(raw_id)s) AS decided,
     (
