@@ -20,7 +20,7 @@ from typing import Final
 
 import psutil
 
-from ops import stages
+from ops import database, stages
 from ops.embedded import kafka
 from ops.embedded.kafka import EmbeddedKafka
 from ops.embedded.postgres import EmbeddedPostgres
@@ -80,6 +80,9 @@ class Supervisor:
     _processes: dict[str, StageProcess] = field(default_factory=dict)
     _endpoints: Endpoints | None = None
     _state: str = "starting"
+    #: Service -> when it may be started again, and how long it waited for that.
+    _service_waits: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _failure: BaseException | None = None
 
     @property
     def endpoints(self) -> Endpoints:
@@ -101,6 +104,8 @@ class Supervisor:
             stack.callback(watcher.join)
             stack.callback(stop.set)
             yield
+        if self._failure is not None:
+            raise self._failure
 
     def wait_ready(self, stop: threading.Event) -> bool:
         """Wait until every stage said that it is ready; False when `stop` came first.
@@ -150,6 +155,9 @@ class Supervisor:
         self._write()
         if self._postgres is not None:
             self._postgres.wait_ready()
+        else:
+            with database.connect(self.endpoints.database_url):  # says which setting is wrong when nothing answers
+                pass
         if not schema.is_current(self.endpoints.database_url):
             from sinks import migrate  # Alembic takes a second to import, and most starts have nothing to migrate
 
@@ -201,21 +209,29 @@ class Supervisor:
         }
 
     def _watch(self, stop: threading.Event) -> None:
-        while not stop.wait(TICK_SECONDS):
-            self._watch_services()
-            for process in self._processes.values():
-                self._watch_stage(process)
+        try:
+            while not stop.wait(TICK_SECONDS):
+                self._watch_services()
+                for process in self._processes.values():
+                    self._watch_stage(process)
+        except BaseException as error:  # a full disk, a bug: what nobody watches any more must not go on
+            self._failure = error
+            stop.set()
 
     def _watch_services(self) -> None:
         for name, service in (("Kafka", self._kafka), ("PostgreSQL", self._postgres)):
-            if service is not None and service.poll() is not None:
+            again_at, waited = self._service_waits.get(name, (0.0, 0.0))
+            if service is not None and service.poll() is not None and time.monotonic() >= again_at:
                 self.say(f"{name} ended with status {service.poll()}; starting it again")
                 try:
                     service.start()
                     service.wait_ready()
+                    self._service_waits.pop(name, None)
                     self.say(f"{name} is back")
                 except (Unavailable, Stop) as error:
-                    self.say(f"{name} does not start: {error}")
+                    wait = min(MAX_BACKOFF_SECONDS, max(1.0, waited * 2))
+                    self._service_waits[name] = (time.monotonic() + wait, wait)
+                    self.say(f"{name} does not start: {error} Trying again in {wait:.0f} s.")
                 self._write()
 
     def _watch_stage(self, process: StageProcess) -> None:
@@ -233,7 +249,9 @@ class Supervisor:
         status = process.process.poll()
         if status is not None and process.start_again_at is None:
             ran = time.monotonic() - process.started_at
-            process.backoff_seconds = 0 if ran > STEADY_SECONDS else min(30, max(1.0, process.backoff_seconds * 2))
+            process.backoff_seconds = (
+                0 if ran > STEADY_SECONDS else min(MAX_BACKOFF_SECONDS, max(1.0, process.backoff_seconds * 2))
+            )
             process.start_again_at = time.monotonic() + process.backoff_seconds
             self.say(
                 f"{process.name} ended with status {status} ({_meaning(status)}); "

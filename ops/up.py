@@ -46,7 +46,10 @@ def up(
     # A drained run feeds by itself, before anybody watches: then "all of it" is a known number.
     watched = () if until_drained else (inbox,)
     supervisor = Supervisor(
-        settings, watched, say=lambda text: talk.print(text, style="yellow", markup=False), kafka_port=port
+        settings,
+        watched,
+        say=lambda text: talk.print(text, style="yellow", markup=False, soft_wrap=True),
+        kafka_port=port,
     )
     since = datetime.now(UTC) - timedelta(seconds=1)
     with stages.on_signal() as stop, ExitStack() as stack:
@@ -105,10 +108,14 @@ def _feed(folders: Sequence[Path | None], settings: Settings, talk: Console, sto
 
 def _say_where(talk: Console, supervisor: Supervisor, inbox: Path, until_drained: bool) -> None:
     endpoints = supervisor.endpoints
-    talk.print(f"  Kafka       {endpoints.bootstrap_servers}      news topics · news lag · news tail articles.enriched")
-    talk.print(f"  PostgreSQL  {address(endpoints.database_url)}      news db psql · news articles blinken")
+    lines = [
+        f"  Kafka       {endpoints.bootstrap_servers}      news topics · news lag · news tail articles.enriched",
+        f"  PostgreSQL  {address(endpoints.database_url)}      news db psql · news articles blinken",
+    ]
     if not until_drained:
-        talk.print(f"  inbox       {inbox}/      drop .txt and .jsonl files here; Ctrl-C ends everything")
+        lines.append(f"  inbox       {inbox}/      drop .txt and .jsonl files here; Ctrl-C ends everything")
+    for line in lines:
+        talk.print(line, markup=False, soft_wrap=True)
 
 
 def _watch_rows(

@@ -65,7 +65,11 @@ class SignatureLog:
                     raise Unavailable(f"Kafka does not answer at {bootstrap_servers}.") from error
                 consumer.assign([LOG])
         replica = cls(consumer, publisher, SignatureIndex(log_id, rules_version, window_ms))
-        await replica._replay(keep_ms)
+        try:
+            await replica._replay(keep_ms)
+        except BaseException:
+            await replica.close()
+            raise
         return replica
 
     async def _replay(self, keep_ms: int) -> None:

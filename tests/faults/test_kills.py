@@ -10,13 +10,13 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
-from kafka import TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
 from pipeline import broker, cleaning, topics
 from pipeline.records import Signature
@@ -34,6 +34,7 @@ FIRST_PART: Final = 0.6
 STAGES: Final = ("producers", "deduplicate", "enrich", "sink")
 SCENARIOS: Final = ("deduplicate", "enrich", "sink", "kafka", "postgres")
 DAY_MS: Final = 86_400_000
+SIGNATURE_LOG: Final = TopicPartition(topics.SIGNATURES, 0)
 
 log = logging.getLogger(__name__)
 
@@ -126,11 +127,9 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 # How far a batch is.
 
 
-def count_signatures(instance: Instance) -> int:
+def end_of_log(consumer: KafkaConsumer) -> int:
     """Records ever appended to the signature log."""
-    with closing(broker.consumer(instance.run()["bootstrap_servers"])) as consumer:
-        place = TopicPartition(topics.SIGNATURES, 0)
-        return int(consumer.end_offsets([place])[place])
+    return int(consumer.end_offsets([SIGNATURE_LOG])[SIGNATURE_LOG])
 
 
 def count_enriched(instance: Instance, batch: Batch) -> int:
@@ -142,12 +141,15 @@ def count_enriched(instance: Instance, batch: Batch) -> int:
     )
 
 
-def meter(instance: Instance, victim: str, batch: Batch) -> Callable[[], float]:
-    """How much of the batch has passed: for deduplicate by its log, which is far ahead of the rows, else by the rows."""
-    if victim == "deduplicate":
-        before = count_signatures(instance)
-        return lambda: (count_signatures(instance) - before) / len(batch.expected.kinds)
-    return lambda: count_enriched(instance, batch) / batch.expected.texts
+@contextmanager
+def meter(instance: Instance, victim: str, batch: Batch) -> Iterator[Callable[[], float]]:
+    """How much of the batch has passed: by the rows; for deduplicate, which is far ahead of them, by its log."""
+    if victim != "deduplicate":
+        yield lambda: count_enriched(instance, batch) / batch.expected.texts
+        return
+    with closing(broker.consumer(instance.run()["bootstrap_servers"])) as consumer:
+        before = end_of_log(consumer)
+        yield lambda: (end_of_log(consumer) - before) / len(batch.expected.kinds)
 
 
 # Feeding.
@@ -168,20 +170,20 @@ def finish_feeding(feeding: "subprocess.Popen[str]", lines: Sequence[bytes]) -> 
 
 def feed_and_kill(instance: Instance, batch: Batch, kills: Sequence[tuple[str, float]]) -> None:
     """Feed the first part, kill each victim once that share of the batch has passed, and feed the rest."""
-    meters = {victim: meter(instance, victim, batch) for victim, _ in kills}
     restarts = {stage: instance.restarts(stage) for stage in STAGES}
     half = int(len(batch.lines) * FIRST_PART)
     first, rest = batch.lines[:half], batch.lines[half:]
-    feeding = start_feeding(instance, first, f"{batch.source}-first")
     began, dead = time.monotonic(), {}
-    for victim, share in kills:
-        until(f"{share:.0%} of the batch is there", lambda v=victim, s=share: meters[v]() >= s, pause_seconds=0.005)
-        passed = meters[victim]()
-        dead[victim] = instance.kill(victim)
-        log.info(
-            "%s killed after %.1f s with %.0f %% of the batch there", victim, time.monotonic() - began, 100 * passed
-        )
-        assert share <= passed <= 0.8, f"{victim} was not killed in mid-load"
+    with ExitStack() as stack:
+        meters = {victim: stack.enter_context(meter(instance, victim, batch)) for victim, _ in kills}
+        feeding = start_feeding(instance, first, f"{batch.source}-first")
+        for victim, share in kills:
+            passed = meters[victim]
+            until(f"{share:.0%} of the batch is there", lambda p=passed, s=share: p() >= s, pause_seconds=0.005)
+            there = passed()
+            dead[victim] = instance.kill(victim)
+            log.info("%s killed after %.1f s at %.0f %%", victim, time.monotonic() - began, 100 * there)
+            assert share <= there <= 0.8, f"{victim} was not killed in mid-load"
     feeding_rest = start_feeding(instance, rest, f"{batch.source}-rest")
     finish_feeding(feeding, first)
     finish_feeding(feeding_rest, rest)
@@ -280,13 +282,12 @@ def decide_offline(instance: Instance) -> dict[tuple[object, ...], tuple[object,
     index = SignatureIndex(log_id, cleaning.load_rules().version, window_ms)
     decisions: dict[tuple[object, ...], tuple[object, ...]] = {}
     replays = 0
-    place = TopicPartition(topics.SIGNATURES, 0)
     with closing(broker.consumer(bootstrap_servers)) as consumer:
-        consumer.assign([place])
-        consumer.seek_to_beginning(place)
-        end = consumer.end_offsets([place])[place]
-        while consumer.position(place) < end:
-            for record in consumer.poll(timeout_ms=1000).get(place, ()):
+        consumer.assign([SIGNATURE_LOG])
+        consumer.seek_to_beginning(SIGNATURE_LOG)
+        end = end_of_log(consumer)
+        while consumer.position(SIGNATURE_LOG) < end:
+            for record in consumer.poll(timeout_ms=1000).get(SIGNATURE_LOG, ()):
                 signature = Signature.from_bytes(record.value)
                 d = index.apply(signature, record.offset, record.timestamp).decision
                 raw = (d.raw.topic_id, d.raw.partition, d.raw.offset)

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Stop
@@ -359,13 +359,11 @@ def told(steps: Sequence[Step]) -> list[Decision]:
     return decisions
 
 
-@settings(max_examples=200)
 @given(stories())
 def test_two_replicas_of_one_log_say_the_same(steps: list[Step]) -> None:
     assert told(steps) == told(steps)
 
 
-@settings(max_examples=200)
 @given(stories(), st.data())
 def test_replays_anywhere_change_no_decision(steps: list[Step], data: st.DataObject) -> None:
     plain = told(steps)
@@ -389,7 +387,6 @@ def held(known: SignatureIndex) -> dict[str, int]:
     return {name: len(value) for name, value in vars(known).items() if hasattr(value, "__len__")}
 
 
-@settings(max_examples=200)
 @given(stories())
 def test_an_index_forgets_everything_that_left_the_window(steps: list[Step]) -> None:
     known, now = index(), 0
@@ -406,7 +403,6 @@ def test_an_index_forgets_everything_that_left_the_window(steps: list[Step]) -> 
     assert len(known) == 1
 
 
-@settings(max_examples=200)
 @given(stories())
 def test_a_decision_names_only_what_was_sent_to_be_enriched_or_is_the_article_itself(steps: list[Step]) -> None:
     enriched = set()

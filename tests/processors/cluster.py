@@ -1,0 +1,59 @@
+"""What a test asks of a real Kafka: put records on a topic, read all of it, see what a group has acknowledged."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kafka import TopicPartition
+
+from pipeline import broker
+
+DEADLINE_SECONDS: Final = 60
+
+
+def send(bootstrap_servers: str, topic: str, values: Sequence[bytes], partition: int = 0) -> None:
+    """Put these values on one partition, in order."""
+    producer = broker.producer(bootstrap_servers)
+    try:
+        for value in values:
+            producer.send(topic, value, partition=partition)
+        producer.flush(DEADLINE_SECONDS)
+    finally:
+        producer.close()
+
+
+def records_on(bootstrap_servers: str, topic: str) -> list[Any]:
+    """Everything on a topic, partition by partition."""
+    client = broker.consumer(bootstrap_servers, auto_offset_reset="earliest")
+    try:
+        partitions = [TopicPartition(topic, p) for p in client.partitions_for_topic(topic)]
+        client.assign(partitions)
+        ends = client.end_offsets(partitions)
+        client.seek_to_beginning(*partitions)
+        found: list[Any] = []
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while any(client.position(p) < ends[p] for p in partitions):
+            assert time.monotonic() < deadline
+            for batch in client.poll(timeout_ms=200).values():
+                found += batch
+        return found
+    finally:
+        client.close()
+
+
+def values_on(bootstrap_servers: str, topic: str) -> list[bytes]:
+    return [record.value for record in records_on(bootstrap_servers, topic)]
+
+
+def size_of(bootstrap_servers: str, *topics: str) -> int:
+    """How many records stand on these topics."""
+    with broker.admin(bootstrap_servers) as client:
+        states = {name: state for name, state in broker.topic_states(client).items() if name in topics}
+        ends, starts = broker.log_offsets(client, states), broker.log_offsets(client, states, start=True)
+    return sum(ends.values()) - sum(starts.values())
+
+
+def acknowledged(bootstrap_servers: str, group: str) -> int:
+    """How many records a group has acknowledged, of all its partitions."""
+    with broker.admin(bootstrap_servers) as client:
+        return sum(broker.committed_offsets(client, group).values())

@@ -1,0 +1,260 @@
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from kafka import TopicPartition
+
+from pipeline import broker, cleaning, topics
+from pipeline.errors import Stop
+from pipeline.journal import CrashJournal
+from pipeline.records import (
+    Coordinates,
+    DecidedArticle,
+    Decision,
+    EnrichedArticle,
+    RawArticle,
+    Signature,
+    UniqueArticle,
+)
+from processors.deduplicate import Deduplicate
+from processors.enrich import Enrich
+from processors.incoming import Incoming
+from processors.pool import NlpPool
+from processors.publisher import Publisher
+from processors.signature_log import LOG, SignatureLog
+from tests.pipeline.samples import BODY, DECISION, METADATA, raw_article
+from tests.processors.cluster import send, size_of, values_on
+from tests.processors.deliveries import DAY_MS, LOG_ID, RAW_ID, delivery, index
+from tests.running import until
+
+# kafka-python 3.0.12 leaves the socket of a refused connection to the garbage collector.
+pytestmark = [pytest.mark.services, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+
+FERRY = delivery(1, "The ferry sank.", url="news.example/ferry")
+COPY = delivery(2, "The ferry sank.", url="mirror.example/ferry", source="mirror")
+REVISION = delivery(3, "The ferry did not sink.", url="news.example/ferry")
+
+
+@pytest.fixture(autouse=True)
+def _sockets_collected() -> Iterator[None]:
+    logger = logging.getLogger("kafka")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # what it logs holds its connections, and pytest holds what is logged
+    yield
+    logger.setLevel(level)
+    gc.collect()
+
+
+@pytest.fixture
+async def publisher(kafka: str) -> AsyncIterator[Publisher]:
+    publisher = await Publisher.open(kafka, "deduplicate")
+    yield publisher
+    await publisher.close()
+
+
+async def opened(kafka: str, publisher: Publisher) -> SignatureLog:
+    return await SignatureLog.open(kafka, publisher, LOG_ID, 1, 7 * DAY_MS, 15 * DAY_MS)
+
+
+@asynccontextmanager
+async def replica(kafka: str, publisher: Publisher) -> AsyncIterator[SignatureLog]:
+    """A worker's view of the log, following it."""
+    log = await opened(kafka, publisher)
+    following = asyncio.create_task(log.follow())
+    try:
+        yield log
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await log.close()
+
+
+def said(decisions: Sequence[Decision]) -> list[tuple[str, int]]:
+    return [(decision.kind, decision.log_offset) for decision in decisions]
+
+
+async def test_deliveries_are_decided_in_the_order_of_the_log(kafka: str, publisher: Publisher) -> None:
+    async with replica(kafka, publisher) as log:
+        decisions = await log.decide([FERRY, COPY])
+        later = await log.decide([REVISION])
+
+        assert said([*decisions, *later]) == [("new", 0), ("copy", 1), ("revision", 2)]
+        assert log.articles_known == 2
+    assert [Signature.from_bytes(value).delivery_id for value in values_on(kafka, topics.SIGNATURES)] == [
+        FERRY.delivery_id,
+        COPY.delivery_id,
+        REVISION.delivery_id,
+    ]
+
+
+async def test_a_worker_that_starts_again_knows_the_log_and_repeats_its_decisions(
+    kafka: str, publisher: Publisher
+) -> None:
+    async with replica(kafka, publisher) as log:
+        before = await log.decide([FERRY, COPY])
+
+    async with replica(kafka, publisher) as log:
+        assert log.articles_known == 2
+        assert await log.decide([FERRY, COPY]) == before
+
+    assert size_of(kafka, topics.SIGNATURES) == 4
+
+
+async def test_two_workers_agree_on_who_was_first(kafka: str, publisher: Publisher) -> None:
+    async with replica(kafka, publisher) as one, replica(kafka, publisher) as other:
+        (first,), (second,) = await asyncio.gather(one.decide([FERRY]), other.decide([COPY]))
+
+    assert sorted([first.kind, second.kind]) == ["copy", "new"]
+    assert {first.of, second.of} == {None, first.article_id if first.kind == "new" else second.article_id}
+
+
+async def test_a_worker_that_is_behind_waits_and_never_guesses(kafka: str, publisher: Publisher) -> None:
+    log = await opened(kafka, publisher)
+    deciding = asyncio.create_task(log.decide([FERRY]))
+    await asyncio.to_thread(until, "the log has the signature", lambda: size_of(kafka, topics.SIGNATURES) == 1)
+    assert not deciding.done()
+
+    following = asyncio.create_task(log.follow())
+
+    assert said(await deciding) == [("new", 0)]
+    following.cancel()
+    await log.close()
+
+
+async def test_a_log_that_lost_what_a_worker_reads_next_stops_it(kafka: str, publisher: Publisher) -> None:
+    send(kafka, topics.SIGNATURES, [s.to_bytes() for s in (FERRY, COPY, REVISION)])
+    with broker.admin(kafka) as client:
+        client.delete_records({TopicPartition(topics.SIGNATURES, 0): 2})
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=None, auto_offset_reset="none")
+    await consumer.start()
+    consumer.assign([LOG])
+    consumer.seek(LOG, 0)  # where a worker stands that was away for longer than the log is kept
+    log = SignatureLog(consumer, publisher, index())
+
+    with pytest.raises(Stop, match="no longer holds offset 0, which this worker reads next"):
+        await log.follow()
+
+    await log.close()
+
+
+async def test_a_worker_that_starts_on_a_shortened_log_takes_what_there_is(kafka: str, publisher: Publisher) -> None:
+    send(kafka, topics.SIGNATURES, [s.to_bytes() for s in (FERRY, COPY, REVISION)])
+    with broker.admin(kafka) as client:
+        client.delete_records({TopicPartition(topics.SIGNATURES, 0): 2})
+
+    log = await opened(kafka, publisher)
+
+    assert log.articles_known == 1
+    await log.close()
+
+
+async def test_a_record_in_the_log_that_nobody_can_read_stops_the_worker_at_its_start(
+    kafka: str, publisher: Publisher
+) -> None:
+    send(kafka, topics.SIGNATURES, [FERRY.to_bytes(), b"{what"])
+
+    with pytest.raises(Stop, match=r"articles\.signatures offset 1 cannot be read"):
+        await opened(kafka, publisher)
+
+
+async def test_a_record_in_the_log_that_nobody_can_read_stops_the_worker_that_follows(
+    kafka: str, publisher: Publisher
+) -> None:
+    log = await opened(kafka, publisher)
+    send(kafka, topics.SIGNATURES, [b"{what"])
+
+    with pytest.raises(Stop, match=r"articles\.signatures offset 0 cannot be read"):
+        await log.follow()
+
+    await log.close()
+
+
+async def test_a_record_of_newer_rules_stops_the_worker(kafka: str, publisher: Publisher) -> None:
+    log = await opened(kafka, publisher)
+    send(kafka, topics.SIGNATURES, [delivery(1, "-", rules_version=2).to_bytes()])
+
+    with pytest.raises(Stop, match="update it before it goes on"):
+        await log.follow()
+
+    await log.close()
+
+
+LONG = "The ferry sank near Bergen at noon. " * 10
+
+
+def raw_record(offset: int, article: RawArticle | bytes, headers: Sequence[tuple[str, bytes]] = ()) -> Incoming:
+    at = Coordinates(topic_id=RAW_ID, partition=0, offset=offset)
+    value = article if isinstance(article, bytes) else article.to_bytes()
+    return Incoming(topics.RAW, at, b"key", value, list(headers))
+
+
+BATCH = [
+    raw_record(0, raw_article(delivery_id=UUID(int=1), url="http://a.example/1", title="Ferry", body=LONG)),
+    raw_record(1, b"{bad"),
+    raw_record(2, raw_article(delivery_id=UUID(int=2), url="http://b.example/1", title="Ferry", body=LONG, source="b")),
+    raw_record(3, raw_article(delivery_id=UUID(int=3), url="http://a.example/1", title="Ferry", body=LONG + "New.")),
+    raw_record(4, raw_article(delivery_id=UUID(int=4), url="http://a.example/2", body="Leave a Reply")),
+]
+
+
+async def test_a_batch_goes_in_and_the_broker_has_all_that_follows(
+    kafka: str, publisher: Publisher, tmp_path: Path
+) -> None:
+    async with replica(kafka, publisher) as log:
+        step = Deduplicate(log, publisher, CrashJournal(tmp_path, "deduplicate", "id"), cleaning.load_rules())
+
+        await step.take(BATCH)
+
+    decided = [DecidedArticle.from_bytes(value) for value in values_on(kafka, topics.DECISIONS)]
+    assert sorted((d.decision.raw.offset, d.decision.kind, d.body is not None) for d in decided) == [
+        (0, "new", False),
+        (2, "copy", True),
+        (3, "revision", False),
+    ]
+    unique = [UniqueArticle.from_bytes(value) for value in values_on(kafka, topics.UNIQUE)]
+    assert sorted(u.decision.raw.offset for u in unique) == [0, 3]
+    assert sorted(values_on(kafka, topics.DEAD_LETTER)) == sorted([BATCH[1].value, BATCH[4].value])
+
+
+async def test_a_batch_that_comes_again_has_the_same_outcomes_sent_again(
+    kafka: str, publisher: Publisher, tmp_path: Path
+) -> None:
+    async with replica(kafka, publisher) as log:
+        step = Deduplicate(log, publisher, CrashJournal(tmp_path, "deduplicate", "id"), cleaning.load_rules())
+
+        await step.take(BATCH)
+        once = {topic: sorted(values_on(kafka, topic)) for topic in (topics.DECISIONS, topics.UNIQUE)}
+        await step.take(BATCH)
+
+    assert len(once[topics.DECISIONS]) == 3
+    for topic, values in once.items():
+        assert sorted(values_on(kafka, topic)) == sorted(values * 2)
+
+
+async def test_unique_articles_go_in_and_enriched_ones_come_out_the_poisoned_one_with_its_reason(
+    kafka: str, publisher: Publisher, tmp_path: Path, weak_pool: NlpPool
+) -> None:
+    def unique(offset: int, text: str) -> Incoming:
+        body = BODY.model_copy(update={"raw": text, "text": text, "removed": ()})
+        article = UniqueArticle(decision=DECISION, metadata=METADATA, body=body)
+        return raw_record(offset, b"")._replace(topic=topics.UNIQUE, value=article.to_bytes())
+
+    records = [unique(0, "They met in Oslo."), unique(1, "POISON"), raw_record(2, b"{bad"), unique(3, "In Paris.")]
+    step = Enrich(weak_pool, publisher, CrashJournal(tmp_path, "enrich", "id"))
+
+    await step.take(records)
+
+    found = [EnrichedArticle.from_bytes(value) for value in values_on(kafka, topics.ENRICHED)]
+    assert sorted((e.body.raw, [x.name for x in e.enrichment.entities], e.enrichment.reason) for e in found) == [
+        ("In Paris.", ["Paris"], None),
+        ("POISON", [], "The text ended or held up an NLP process twice; it is stored without entities."),
+        ("They met in Oslo.", ["Oslo"], None),
+    ]
+    assert sorted(values_on(kafka, topics.DEAD_LETTER)) == sorted([records[1].value, b"{bad"])
