@@ -24,5 +24,5 @@ def connect(url: str) -> Iterator[Connection]:
         ) as connection:
             yield connection
     except psycopg.OperationalError as error:
-        first = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise Unavailable(f"PostgreSQL does not answer at {address(url)} (NEWS_DATABASE__URL): {first}") from error

@@ -58,8 +58,18 @@ def running(data_dir: Path) -> Run | None:
     return run if alive else None
 
 
+def bootstrap_servers(settings: Settings) -> str:
+    """Where Kafka is, for what needs no database. Raises as `find` does."""
+    return settings.kafka.bootstrap_servers or find(settings).bootstrap_servers
+
+
+def database_url(settings: Settings) -> str:
+    """Where PostgreSQL is, for what needs no Kafka. Raises as `find` does."""
+    return settings.database.url.get_secret_value() if settings.database.url else find(settings).database_url
+
+
 def find(settings: Settings) -> Endpoints:
-    """Where the services are, from the settings first, then from the running supervisor.
+    """Where both services are, from the settings first, then from the running supervisor.
 
     Raises Unavailable, saying what to set or start, when neither knows.
     """

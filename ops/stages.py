@@ -44,7 +44,7 @@ def run(stage: str, settings: Settings, inboxes: Sequence[Path] = ()) -> None:
 
 def _bootstrap(settings: Settings) -> str:
     """The stages that need no database must not ask for one."""
-    return settings.kafka.bootstrap_servers or services.find(settings).bootstrap_servers
+    return services.bootstrap_servers(settings)
 
 
 def _producers(settings: Settings, inboxes: Sequence[Path]) -> None:

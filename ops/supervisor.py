@@ -242,7 +242,9 @@ class Supervisor:
             if paused:
                 process.process.stop(STOP_SECONDS)
                 process.ready_file.unlink(missing_ok=True)
-            process.start_again_at = None if paused else time.monotonic()
+            if not paused:
+                self._launch(process)
+            process.start_again_at = None
             self._write()
         if process.paused:
             return

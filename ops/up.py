@@ -26,6 +26,8 @@ from sinks.database import address
 
 TICK_SECONDS: Final = 0.25
 BOOKS_EVERY_SECONDS: Final = 0.5
+#: Books that say MISSING for so long say it for good: nothing that could still arrive is on its way.
+MISSING_SECONDS: Final = 10.0
 #: So many rows are printed one by one; what comes after is only counted.
 MAX_ROWS: Final = 200
 COUNT_EVERY_SECONDS: Final = 5.0
@@ -121,10 +123,11 @@ def _say_where(talk: Console, supervisor: Supervisor, inbox: Path, until_drained
 def _watch_rows(
     supervisor: Supervisor, settings: Settings, since: datetime, stop: threading.Event, until_drained: bool
 ) -> int:
-    """Print rows as they arrive; come back on Ctrl-C (130) or, if asked, when the books are drained (0)."""
+    """Print rows as they arrive; back on Ctrl-C (130) or, if asked, when the books are drained (0) or wrong (1)."""
     from producers.run import open_spool
 
     arrivals = Arrivals(since)
+    missing_since: float | None = None
     endpoints = supervisor.endpoints
     with open_spool(settings) as spool:
         while not stop.is_set():
@@ -139,10 +142,15 @@ def _watch_rows(
                         if until_drained and time.monotonic() >= next_books:
                             next_books = time.monotonic() + BOOKS_EVERY_SECONDS
                             now = reader.read(spool.held().records)
-                            if now.is_drained:
+                            if now.verdict != "MISSING":
+                                missing_since = None
+                            elif missing_since is None:
+                                missing_since = time.monotonic()
+                            is_wrong = missing_since is not None and time.monotonic() - missing_since > MISSING_SECONDS
+                            if now.is_drained or is_wrong:
                                 arrivals.show(db)
                                 arrivals.conclude(now)
-                                return Exit.OK
+                                return Exit.FAILURE if is_wrong else Exit.OK
             except Unavailable:
                 stop.wait(1.0)  # the supervisor says what happened and brings it back
     return Exit.INTERRUPTED

@@ -15,6 +15,7 @@ def _add_process_fields(_: Any, __: str, line: structlog.typing.EventDict) -> st
     return {**_process, **line}
 
 
+_TALKATIVE = ("kafka", "aiokafka", "faust", "mode", "asyncio", "alembic", "watchfiles")
 _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     _add_process_fields,
@@ -47,9 +48,12 @@ def config(level: str, *, terminal: bool | None = None) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Normal operation says nothing: these talk about each connection and each poll.
-            **{name: {"level": "WARNING"} for name in ("kafka", "aiokafka", "faust", "mode", "asyncio", "alembic")},
+            **{
+                name: {"level": "WARNING"}
+                for name in ("kafka", "aiokafka", "faust", "mode", "asyncio", "alembic", "watchfiles")
+            },
             "aiokafka.consumer.group_coordinator": {"level": "ERROR"},
-            "kafka.net.selector": {"level": "ERROR"},  # it warns of each slow turn on a busy machine
+            "kafka.net": {"level": "CRITICAL"},  # what it meets is raised to us too, and said once
         },
     }
 

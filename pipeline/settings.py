@@ -3,9 +3,10 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.errors import SettingError
@@ -80,7 +81,7 @@ class MetricsSettings(_Group):
 class LogSettings(_Group):
     """NEWS_LOG__*"""
 
-    level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what is written to the logs")
 
 
 class Settings(BaseSettings):
@@ -120,12 +121,16 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         lines = [
-            f"{variable(e['loc'])}: {e['msg']}" + (f" (it is {e['input']!r})" if _may_be_shown(e["loc"]) else "")
+            f"{variable(e['loc'])}: {_plain(e)}" + (f" (it is {e['input']!r})" if _may_be_shown(e["loc"]) else "")
             for e in error.errors(include_url=False)
         ]
         raise SettingError("; ".join(lines)) from None
     except ValueError as error:  # pydantic-settings: a group given as something that is not JSON
         raise SettingError(f"A {PREFIX}* variable cannot be read: {error}") from None
+
+
+def _plain(error: ErrorDetails) -> str:
+    return "there is no such setting, see `news config show`" if error["type"] == "extra_forbidden" else error["msg"]
 
 
 def _may_be_shown(location: tuple[int | str, ...]) -> bool:

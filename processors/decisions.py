@@ -76,7 +76,6 @@ class _Article:
     version_id: UUID
     delivery_id: UUID
     observed_at: datetime
-    log_offset: int
     versions: dict[UUID, _Seen] = field(default_factory=dict)
     item_keys: set[UUID] = field(default_factory=set)
 
@@ -143,7 +142,7 @@ class SignatureIndex:
         verdict = (
             self._first(s, content, offset) if article is None else self._again(article, s, content, offset, method)
         )
-        self._remember(s, content, verdict, offset)
+        self._remember(s, content, verdict)
         return verdict
 
     def _first(self, s: Signature, content: bytes, offset: int) -> Verdict:
@@ -190,7 +189,7 @@ class SignatureIndex:
             None,
         )
 
-    def _remember(self, s: Signature, content: bytes, verdict: Verdict, offset: int) -> None:
+    def _remember(self, s: Signature, content: bytes, verdict: Verdict) -> None:
         article = self._articles.get(verdict.article_id)
         holds_text = verdict.kind in ("new", "revision", "copy")
         delivery_id = s.delivery_id if holds_text else verdict.of_delivery
@@ -198,13 +197,13 @@ class SignatureIndex:
             raise AssertionError("a delivery without a text of its own names the one that has it")
         if article is None:
             article = _Article(
-                verdict.article_id, self._now_ms, content, verdict.version_id, delivery_id, s.observed_at, offset
+                verdict.article_id, self._now_ms, content, verdict.version_id, delivery_id, s.observed_at
             )
             self._articles[verdict.article_id] = article
         article.touched_ms = self._now_ms
         article.versions[verdict.version_id] = _Seen(delivery_id, s.metadata_digest)
         if verdict.kind != "redelivery" and s.observed_at >= article.observed_at:
-            article.observed_at, article.log_offset = s.observed_at, offset
+            article.observed_at = s.observed_at
             if holds_text:
                 article.content_hash, article.version_id, article.delivery_id = content, verdict.version_id, delivery_id
         self._deliveries[s.delivery_id] = (verdict.article_id, verdict.version_id, delivery_id)

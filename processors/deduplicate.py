@@ -11,6 +11,7 @@ from pipeline.journal import CrashJournal
 from pipeline.records import DecidedArticle, Decision, RawArticle, UniqueArticle
 from pipeline.settings import Settings
 from processors import fingerprint, guard, incoming, worker
+from processors.continuity import Continuity
 from processors.fingerprint import Prepared
 from processors.incoming import Incoming
 from processors.publisher import Outgoing, Publisher
@@ -98,6 +99,7 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
     # The replica first, the group after: no partition waits for a replay.
     step, following = loop.run_until_complete(open_step())
     app = worker.app(STAGE, bootstrap_servers, settings)
+    continuity = Continuity(topics.RAW, lambda: worker.committed(app, bootstrap_servers))
 
     @app.agent(worker.raw_topic(app, topics.RAW), name=STAGE)
     async def deduplicate(stream):  # type: ignore[no-untyped-def]
@@ -105,6 +107,7 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
             with guard.nothing_escapes(), metrics.batch_seconds.labels(stage=STAGE).time():
                 records = [incoming.from_event(event, ids) for event in batch]
                 metrics.records_received.labels(stage=STAGE).inc(len(records))
+                await continuity.check(records)
                 await step.take(records)
             # leaving the body acknowledges: a crash before this line repeats the batch, never loses it
 
@@ -114,4 +117,4 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
         await step.publisher.close()
 
     log.info("the replica is up to date", articles_known=step.signatures.articles_known)
-    worker.run(app, loop, settings, close=close)
+    worker.run(app, loop, settings, close=close, continuity=continuity)

@@ -12,6 +12,7 @@ from pipeline.journal import CrashJournal
 from pipeline.records import EnrichedArticle, Enrichment, UniqueArticle
 from pipeline.settings import Settings
 from processors import guard, incoming, nlp, worker
+from processors.continuity import Continuity
 from processors.incoming import Incoming
 from processors.pool import NlpPool
 from processors.publisher import Outgoing, Publisher
@@ -81,6 +82,7 @@ def run(bootstrap_servers: str, settings: Settings, pool: NlpPool) -> NoReturn:
     publisher = loop.run_until_complete(Publisher.open(bootstrap_servers, STAGE))
     step = Enrich(pool, publisher, CrashJournal(settings.data_dir / "journal", STAGE, str(ids[topics.UNIQUE])))
     app = worker.app(STAGE, bootstrap_servers, settings)
+    continuity = Continuity(topics.UNIQUE, lambda: worker.committed(app, bootstrap_servers))
 
     @app.agent(worker.raw_topic(app, topics.UNIQUE), name=STAGE)
     async def enrich(stream):  # type: ignore[no-untyped-def]
@@ -88,6 +90,7 @@ def run(bootstrap_servers: str, settings: Settings, pool: NlpPool) -> NoReturn:
             with guard.nothing_escapes(), metrics.batch_seconds.labels(stage=STAGE).time():
                 records = [incoming.from_event(event, ids) for event in batch]
                 metrics.records_received.labels(stage=STAGE).inc(len(records))
+                await continuity.check(records)
                 await step.take(records)
             # leaving the body acknowledges: a crash before this line repeats the batch, never loses it
 
@@ -95,4 +98,4 @@ def run(bootstrap_servers: str, settings: Settings, pool: NlpPool) -> NoReturn:
         pool.close()
         await publisher.close()
 
-    worker.run(app, loop, settings, close=close, is_ready=pool.is_warm)
+    worker.run(app, loop, settings, close=close, continuity=continuity, is_ready=pool.is_warm)

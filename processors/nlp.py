@@ -142,36 +142,3 @@ def _target(target: Target, work: Work, places: Places, scores: Scores) -> Targe
     first = bisect_right(places, start, key=lambda place: place[1])
     after = bisect_left(places, end, key=lambda place: place[0])
     return TargetSentiment(start=target.start, end=target.end, sentiment=sentiment.mean(scores[first:after]))
-
-
-_models: Models | None = None
-
-
-def load_once(model: str) -> None:
-    """Pool initializer: load the models, and end with the parent (a pool's child outlives a kill -9 otherwise)."""
-    import multiprocessing
-    import threading
-    from multiprocessing.connection import wait
-
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def end_with_parent() -> None:
-            wait([parent.sentinel])
-            os._exit(0)
-
-        threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
-    global _models  # noqa: PLW0603  one set of models a process
-    if os.environ.get(PRELOAD_VARIABLE) == model:
-        from processors import preloaded  # there already, unless this process was spawned and not forked
-
-        _models = preloaded.MODELS
-    else:
-        _models = Models(model)
-
-
-def enrich_in_pool(works: Sequence[Work]) -> list[Enrichment]:
-    """Pool task: enrich a chunk with this process's models."""
-    if _models is None:
-        raise RuntimeError("load_once has not run in this process")
-    return _models.enrich(works)

@@ -11,7 +11,7 @@ from typing import Final
 from pipeline import logs, metrics
 from pipeline.errors import InvalidRecord, Reason, SettingError
 from pipeline.records import Enrichment
-from processors import nlp
+from processors import child, nlp
 from processors.nlp import Work
 
 log = logs.get(__name__)
@@ -42,14 +42,14 @@ class NlpPool:
         return ProcessPoolExecutor(
             self._processes,
             mp_context=self._context,
-            initializer=nlp.load_once,
+            initializer=child.load_once,
             initargs=(self._model,),
             max_tasks_per_child=TASKS_A_CHILD,
         )
 
     def start(self) -> None:
         """Have the models loaded from now on, in the background; `is_warm` waits for them."""
-        self._warming = [self._executor.submit(nlp.enrich_in_pool, []) for _ in range(self._processes)]
+        self._warming = [self._executor.submit(child.enrich, []) for _ in range(self._processes)]
 
     async def is_warm(self) -> None:
         """Come back when every process has its models. Raises SettingError where they cannot be loaded."""
@@ -94,7 +94,7 @@ class NlpPool:
             return None
 
     async def _run(self, works: Sequence[Work]) -> list[Enrichment]:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, nlp.enrich_in_pool, works)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, child.enrich, works)
 
     def _renew(self) -> None:
         metrics.pool_restarts.inc()
@@ -105,5 +105,5 @@ class NlpPool:
         """End the processes, the hanging ones too."""
         children = list((self._executor._processes or {}).values())  # no public way before Python 3.14
         self._executor.shutdown(wait=False, cancel_futures=True)
-        for child in children:
-            child.kill()
+        for process in children:
+            process.kill()

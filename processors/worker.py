@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 
 import faust
 
-from pipeline import logs, readiness
+from pipeline import backoff, broker, logs, readiness
 from pipeline.errors import Exit
 from pipeline.settings import Settings
 from pipeline.topics import KIB, MAX_RECORD_BYTES
 from processors import guard
+from processors.continuity import Continuity
 from processors.watchdog import Watchdog
 
 
@@ -55,6 +56,16 @@ def raw_topic(faust_app: faust.App, name: str) -> Any:
     return faust_app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
+def committed(faust_app: faust.App, bootstrap_servers: str) -> broker.Offsets:
+    """What the app's consumer group has committed; waits while the broker is away."""
+
+    def ask() -> broker.Offsets:
+        with broker.admin(bootstrap_servers) as client:
+            return broker.committed_offsets(client, str(faust_app.conf.id))
+
+    return backoff.forever("continuity", ask)
+
+
 async def _at_once() -> None:
     """Ready as soon as the group has given it partitions."""
 
@@ -65,6 +76,7 @@ def run(
     settings: Settings,
     *,
     close: Callable[[], Awaitable[None]],
+    continuity: Continuity,
     is_ready: Callable[[], Coroutine[Any, Any, None]] = _at_once,
 ) -> NoReturn:
     """Run until SIGTERM or SIGINT: the batch in work is finished and acknowledged, then `close` is awaited.
@@ -82,6 +94,7 @@ def run(
         logs.get(__name__).info("ready", seconds=round(time.monotonic() - began, 1))
 
     async def on_partitions_assigned(*_: object, **__: object) -> None:
+        continuity.forget()
         if not saying:
             saying.append(guard.watched(say_ready(), "ready"))
 

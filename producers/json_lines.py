@@ -100,7 +100,8 @@ def _object(line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise InvalidRecord(Reason.NOT_UTF8, f"Byte {error.start} is not UTF-8 ({error.reason}).") from None
     except json.JSONDecodeError as error:
-        raise InvalidRecord(Reason.NOT_JSON, f"Not JSON: {error.msg} at column {error.pos + 1}.") from None
+        what = error.msg.removesuffix(" at").removesuffix(" starting")
+        raise InvalidRecord(Reason.NOT_JSON, f"Not JSON: {what} at column {error.pos + 1}.") from None
     except RecursionError:
         raise InvalidRecord(Reason.NOT_JSON, "Not JSON that can be read: nested too deeply.") from None
     if not isinstance(value, dict):

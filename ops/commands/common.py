@@ -34,6 +34,7 @@ def quiet_logs() -> None:
     import logging
 
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)  # what it meets is raised to us too, and said once
 
 
 def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: str = "nothing") -> None:
@@ -60,6 +61,6 @@ def _cell(value: Any) -> str:
 
     if value is None:
         return ""
-    text = f"{value:,}" if isinstance(value, int) else f"{value:.2f}" if isinstance(value, float) else str(value)
+    text = f"{value:.2f}" if isinstance(value, float) else str(value)
     plain = "".join(c if c.isprintable() else " " for c in text)
     return escape(plain)

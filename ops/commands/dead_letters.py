@@ -27,7 +27,7 @@ def list_(
     if reason is not None and reason not in set(Reason):
         raise SettingError(f"--reason is one of {', '.join(Reason)}.")
     arguments = {"stage": stage, "reason": reason, "most": limit}
-    with database.connect(services.find(load_settings()).database_url) as db, db.cursor(row_factory=dict_row) as cursor:
+    with database.connect(services.database_url(load_settings())) as db, db.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(statements.load("select_dead_letters"), arguments).fetchall()
     columns = ("failed_at", "stage", "reason", "where", "detail", "length", "id")
     show(rows, columns, as_json=as_json, empty="no dead letters")
@@ -45,7 +45,7 @@ def show_one(letter: Annotated[str, typer.Argument(metavar="ID")], as_json: Json
         letter_id = UUID(letter)
     except ValueError:
         raise SettingError(f"{letter!r} is no id of a dead letter: see `news dead-letters list`.") from None
-    with database.connect(services.find(load_settings()).database_url) as db, db.cursor(row_factory=dict_row) as cursor:
+    with database.connect(services.database_url(load_settings())) as db, db.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(statements.load("select_dead_letter"), {"id": letter_id}).fetchone()
     if row is None:
         raise SettingError(f"There is no dead letter {letter_id}: see `news dead-letters list`.")

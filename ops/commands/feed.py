@@ -100,7 +100,7 @@ def _feed(
 def _bootstrap(settings: "Settings") -> str:
     from ops import services
 
-    return settings.kafka.bootstrap_servers or services.find(settings).bootstrap_servers
+    return services.bootstrap_servers(settings)
 
 
 def process(

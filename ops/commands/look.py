@@ -24,7 +24,7 @@ def topics(
 
     settings = load_settings()
     quiet_logs()
-    bootstrap = settings.kafka.bootstrap_servers or services.find(settings).bootstrap_servers
+    bootstrap = services.bootstrap_servers(settings)
     declared = declared_topics.of(settings)
     if action not in (None, "apply"):
         raise SettingError(f"`news topics` takes `apply` or nothing, not {action!r}.")
@@ -69,7 +69,7 @@ def tail(
     known = [t.name for t in declared_topics.of(settings)]
     if topic not in known:
         raise SettingError(f"There is no topic {topic!r}: it is one of {', '.join(known)}.")
-    bootstrap = settings.kafka.bootstrap_servers or services.find(settings).bootstrap_servers
+    bootstrap = services.bootstrap_servers(settings)
     conditions = kafka_view.conditions(where or ())
     with stages.on_signal() as stop:
         kafka_view.tail(bootstrap, topic, start, conditions, limit, follow=follow, stop=stop)
@@ -86,7 +86,7 @@ def articles(
     from sinks import queries
 
     settings = load_settings()
-    with database.connect(services.find(settings).database_url) as db:
+    with database.connect(services.database_url(settings)) as db:
         rows = queries.latest_articles(db, words or [], entity, limit)
     columns = ("published_at", "source", "title", "sentiment_label", "copy_of", "versions", "article_id")
     show(map(asdict, rows), columns, as_json=as_json, empty="no such article")
@@ -103,7 +103,7 @@ def entities(
     from sinks import queries
 
     settings = load_settings()
-    with database.connect(services.find(settings).database_url) as db:
+    with database.connect(services.database_url(settings)) as db:
         rows = queries.top_entities(db, name, label, limit)
     show(map(asdict, rows), ("name", "label", "articles", "mentions"), as_json=as_json, empty="no such name")
 

@@ -37,6 +37,7 @@ def up(
 def down() -> None:
     """End what `news up` runs here: every stage finishes what it has in work."""
     import signal
+    import time
 
     import psutil
 
@@ -47,13 +48,13 @@ def down() -> None:
     if found is None:
         talk.print(f"Nothing runs on {settings.data_dir}.")
         return
-    process = psutil.Process(found.pid)
-    process.send_signal(signal.SIGTERM)
+    psutil.Process(found.pid).send_signal(signal.SIGTERM)
     talk.print(f"asked process {found.pid} to end")
-    try:
-        process.wait(timeout=60)
-    except psutil.TimeoutExpired:
-        raise Stop(f"Process {found.pid} has not ended after 60 s; its logs: {settings.data_dir / 'logs'}.") from None
+    deadline = time.monotonic() + 60
+    while running(settings.data_dir) is not None:  # it is not when only a zombie is left of it
+        if time.monotonic() > deadline:
+            raise Stop(f"Process {found.pid} has not ended after 60 s; its logs: {settings.data_dir / 'logs'}.")
+        time.sleep(0.1)
 
 
 def run(

@@ -17,7 +17,7 @@ def migrate() -> None:
     from ops import services
     from sinks import migrate as migrations
 
-    applied = migrations.migrate(services.find(load_settings()).database_url)
+    applied = migrations.migrate(services.database_url(load_settings()))
     talk.print(f"applied: {', '.join(applied) or 'nothing, the schema is up to date'}", highlight=False)
 
 
@@ -27,7 +27,7 @@ def check() -> None:
     from ops import database, services
     from sinks import schema
 
-    with database.connect(services.find(load_settings()).database_url) as connection:
+    with database.connect(services.database_url(load_settings())) as connection:
         schema.check_schema(connection)
     talk.print("the schema is up to date")
 
@@ -38,7 +38,7 @@ def psql(context: typer.Context) -> None:
     from ops import services
     from ops.psql import environment, find_psql
 
-    url = services.find(load_settings()).database_url
+    url = services.database_url(load_settings())
     program = find_psql()
     if program is None:
         raise SettingError(

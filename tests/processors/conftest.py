@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pipeline.settings import NlpSettings
-from processors import nlp
+from processors import child
 from processors.pool import NlpPool
 from tests.processors import poison
 
@@ -15,7 +15,7 @@ SECONDS_PER_ARTICLE = 2.0
 @pytest.fixture
 async def weak_pool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NlpPool]:
     """A pool of two warm processes whose models have a weakness (tests/processors/poison.py)."""
-    monkeypatch.setattr(nlp, "load_once", poison.load_once)
+    monkeypatch.setattr(child, "load_once", poison.load_once)
     pool = NlpPool(NlpSettings().model, PROCESSES, SECONDS_PER_ARTICLE)
     pool.start()
     await pool.is_warm()

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from pipeline.records import Enrichment
-from processors import nlp
+from processors import child
 from processors.nlp import Models, Work
 
 
@@ -25,5 +25,5 @@ class WeakModels:
 
 
 def load_once(model: str) -> None:
-    nlp.load_once(model)
-    nlp._models = WeakModels(nlp._models)  # type: ignore[assignment,arg-type]
+    child.load_once(model)
+    child._models = WeakModels(child._models)  # type: ignore[assignment,arg-type]
