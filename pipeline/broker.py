@@ -14,12 +14,19 @@ from uuid import UUID
 import crc32c  # noqa: F401  kafka-python checksums at 2.8 MB/s without it, and says nothing
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import RetriableError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    RetriableError,
+    UnknownTopicOrPartitionError,
+)
 
 from pipeline.errors import SettingError, Stop, Unavailable
 from pipeline.topics import MAX_RAW_BYTES, MAX_RECORD_BYTES, Topic
 
 POLL_SECONDS: Final = 0.05
+#: How long a fresh cluster may take to make its topic of group offsets.
+COORDINATOR_SECONDS: Final = 10.0
 #: With kafka-python's 30 s a client stays silent for up to 23 s after the broker is back.
 _RECONNECT: Final = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 1000}
 
@@ -192,8 +199,15 @@ def log_offsets(client: KafkaAdminClient, states: dict[str, TopicState], *, star
 
 def committed_offsets(client: KafkaAdminClient, group: str) -> Offsets:
     """What a consumer group has committed; empty for a group that never did."""
-    try:
-        offsets = client.list_group_offsets({group: None})[group]
-    except UnknownTopicOrPartitionError:
-        return {}
-    return {(tp.topic, tp.partition): o.offset for tp, o in offsets.items() if o.offset >= 0}
+    deadline = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            offsets = client.list_group_offsets({group: None})[group]
+        except UnknownTopicOrPartitionError:
+            return {}
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError):  # made when first asked for a group
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+            continue
+        return {(tp.topic, tp.partition): o.offset for tp, o in offsets.items() if o.offset >= 0}

@@ -1,3 +1,12 @@
 """Fixtures of all tests: where services come from stands in tests/fixtures/."""
 
+import os
+
+import hypothesis
+
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.kafka"]
+
+# CI looks at the same cases each time: what a laptop finds by chance becomes a case that is written down.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("laptop", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "laptop")

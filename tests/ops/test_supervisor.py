@@ -238,7 +238,6 @@ DATABASE_COMMANDS: Final = (
 )
 
 
-@pytest.mark.xfail(strict=True, reason="quiet_logs in ops/commands/common.py lets kafka-python's errors through")
 @pytest.mark.parametrize("command", KAFKA_COMMANDS, ids=" ".join)
 def test_a_command_without_its_broker_says_nothing_but_one_line(
     unreachable: dict[str, str], command: list[str]
@@ -248,9 +247,6 @@ def test_a_command_without_its_broker_says_nothing_but_one_line(
     assert_one_line(outcome, 69, NOBODY, "NEWS_KAFKA__BOOTSTRAP_SERVERS")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ops/database.py says the hint, not the reason; sinks/migrate.py translates nothing"
-)
 @pytest.mark.parametrize("command", DATABASE_COMMANDS, ids=" ".join)
 def test_a_command_without_its_database_says_nothing_but_one_line(
     unreachable: dict[str, str], command: list[str]

@@ -62,7 +62,7 @@ WRONG = {
     "a word for a number": ("NEWS_KAFKA__PARTITIONS", "many", "NEWS_KAFKA__PARTITIONS: ", "(it is 'many')"),
     "a number out of range": ("NEWS_DEDUP__WINDOW_DAYS", "0", "NEWS_DEDUP__WINDOW_DAYS: ", "(it is '0')"),
     "a word that is none of the words": ("NEWS_LOG__LEVEL", "LOUD", "NEWS_LOG__LEVEL: ", "(it is 'LOUD')"),
-    "a name that is no setting": ("NEWS_KAFKA__PARTITION", "3", "NEWS_KAFKA__PARTITION: ", "not permitted"),
+    "a name that is no setting": ("NEWS_KAFKA__PARTITION", "3", "NEWS_KAFKA__PARTITION: ", "no such setting"),
     "a group that is no group": ("NEWS_KAFKA", "kafka:9092", "NEWS_* variable cannot be read", "kafka"),
 }
 

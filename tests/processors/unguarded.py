@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline import topics
 from pipeline.settings import Settings
 from processors import worker
+from processors.continuity import Continuity
 
 
 async def nothing_to_close() -> None:
@@ -27,7 +28,7 @@ def main(bootstrap_servers: str, data_dir: str) -> None:
         async for _ in stream.take_events(200, within=0.02):
             raise ZeroDivisionError("a bug")
 
-    worker.run(app, loop, settings, close=nothing_to_close)
+    worker.run(app, loop, settings, close=nothing_to_close, continuity=Continuity(topics.RAW, dict))
 
 
 if __name__ == "__main__":
