@@ -20,7 +20,7 @@ from processors.signature_log import SignatureLog
 STAGE: Final = "deduplicate"
 #: A batch is what is waiting, at most so many; nothing waits longer than this for more.
 BATCH: Final = 200
-WITHIN_SECONDS: Final = 0.02
+WITHIN_SECONDS: Final = 0.01
 DAY_MS: Final = 86_400_000
 
 _SOURCE: Final = "/processors/deduplicate"

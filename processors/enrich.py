@@ -20,7 +20,7 @@ from processors.publisher import Outgoing, Publisher
 STAGE: Final = "enrich"
 #: A batch is what is waiting, at most so many: about 4 s of work on two cores.
 BATCH: Final = 128
-WITHIN_SECONDS: Final = 0.02
+WITHIN_SECONDS: Final = 0.01
 
 _SOURCE: Final = "/processors/enrich"
 

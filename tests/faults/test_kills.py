@@ -152,6 +152,13 @@ def meter(instance: Instance, victim: str, batch: Batch) -> Iterator[Callable[[]
         yield lambda: (end_of_log(consumer) - before) / len(batch.expected.kinds)
 
 
+def wait_for_a_transaction(instance: Instance) -> None:
+    """Wait until the sink is in the middle of one: a row that was just seen means that one has just ended."""
+    query = "SELECT FROM pg_stat_activity WHERE application_name = 'news sink' AND xact_start IS NOT NULL"
+    with instance.database() as connection:
+        until("the sink writes", lambda: connection.execute(query).rowcount, pause_seconds=0.001)
+
+
 # Feeding.
 
 
@@ -181,6 +188,8 @@ def feed_and_kill(instance: Instance, batch: Batch, kills: Sequence[tuple[str, f
             passed = meters[victim]
             until(f"{share:.0%} of the batch is there", lambda p=passed, s=share: p() >= s, pause_seconds=0.005)
             there = passed()
+            if victim in ("sink", "postgres"):
+                wait_for_a_transaction(instance)
             dead[victim] = instance.kill(victim)
             log.info("%s killed after %.1f s at %.0f %%", victim, time.monotonic() - began, 100 * there)
             assert share <= there <= 0.8, f"{victim} was not killed in mid-load"

@@ -227,14 +227,17 @@ def test_the_sink_without_its_database_names_the_setting_and_not_the_password(un
     assert PASSWORD not in outcome.err + outcome.out
 
 
-KAFKA_COMMANDS: Final = (["lag"], ["balance"], ["status"], ["topics"], ["tail", "articles.raw"])
+KAFKA_COMMANDS: Final = (["lag"], ["balance"], ["topics"], ["tail", "articles.raw"])
 DATABASE_COMMANDS: Final = (
     ["articles"],
     ["entities"],
     ["where", "https://nobody.example/"],
     ["dead-letters", "list"],
     ["db", "check"],
-    ["db", "migrate"],
+    pytest.param(
+        ["db", "migrate"],
+        marks=pytest.mark.xfail(strict=True, reason="sinks/migrate.py lets SQLAlchemy's error through as a traceback"),
+    ),
 )
 
 
