@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from pipeline.errors import Unavailable
+from pipeline.errors import Stop, Unavailable
 from sinks.database import address
 
 Connection = psycopg.Connection[Any]
@@ -16,7 +16,7 @@ Connection = psycopg.Connection[Any]
 def connect(url: str) -> Iterator[Connection]:
     """A connection in which each statement is a transaction of its own and no query runs for ever.
 
-    Raises Unavailable naming NEWS_DATABASE__URL, without its password.
+    Raises Unavailable naming NEWS_DATABASE__URL, without its password; Stop where the schema is not there.
     """
     try:
         with psycopg.connect(
@@ -26,3 +26,8 @@ def connect(url: str) -> Iterator[Connection]:
     except psycopg.OperationalError as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise Unavailable(f"PostgreSQL does not answer at {address(url)} (NEWS_DATABASE__URL): {first}") from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn) as error:
+        raise Stop(
+            f"The database at {address(url)} (NEWS_DATABASE__URL) has not the schema of this version: run "
+            "`news db migrate`."
+        ) from error

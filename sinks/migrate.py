@@ -11,7 +11,9 @@ from alembic.script.revision import RevisionMap
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from pipeline.errors import Unavailable
 from sinks import schema
+from sinks.database import address
 
 #: Any number that nobody else locks; the lock is held by the session, so that a killed process leaves none behind.
 LOCK: Final = 0x6E657773_0001
@@ -20,9 +22,10 @@ LOCK: Final = 0x6E657773_0001
 def migrate(url: str) -> list[str]:
     """Run the revisions that the database lacks, each in a transaction of its own; gives their names.
 
-    Two at once: the second waits, and finds nothing left to do. Raises Stop for a database of a newer pipeline.
+    Two at once: the second waits, and finds nothing left to do. Raises Stop for a database of a newer pipeline,
+    Unavailable where none answers.
     """
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(url), poolclass=NullPool)
     applied: list[str] = []
     with engine.connect() as connection:
         driver = _driver(connection)
@@ -41,6 +44,14 @@ def migrate(url: str) -> list[str]:
             driver.autocommit = False
     engine.dispose()
     return applied
+
+
+def _connect(url: str) -> psycopg.Connection[Any]:
+    try:
+        return psycopg.connect(url, connect_timeout=10, application_name="news migrate")
+    except psycopg.OperationalError as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise Unavailable(f"PostgreSQL does not answer at {address(url)} (NEWS_DATABASE__URL): {first}") from error
 
 
 def _upgrade(connection: Connection, applied: list[str]) -> None:
