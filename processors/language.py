@@ -2,8 +2,6 @@
 
 from typing import Final
 
-import py3langid
-
 #: The detector reads this many characters: a second screen of text says nothing new about its language.
 MAX_CHARACTERS: Final = 2000
 #: Fewer letters than this name no language: "OK." is a word in twenty of them.
@@ -19,5 +17,7 @@ def of(said: str | None, title: str, text: str) -> str | None:
     sample = f"{title}\n{text}"[:MAX_CHARACTERS]
     if sum(map(str.isalpha, sample)) < MIN_LETTERS:
         return None
+    import py3langid  # here: only the processes of the pool need its model
+
     found: str = py3langid.classify(sample)[0]
     return found
