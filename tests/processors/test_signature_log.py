@@ -1,7 +1,5 @@
 import asyncio
-import gc
-import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import UUID
@@ -28,27 +26,21 @@ from processors.incoming import Incoming
 from processors.pool import NlpPool
 from processors.publisher import Publisher
 from processors.signature_log import LOG, SignatureLog
+from tests.cluster import send, size_of, values_on
 from tests.pipeline.samples import BODY, DECISION, METADATA, raw_article
-from tests.processors.cluster import send, size_of, values_on
 from tests.processors.deliveries import DAY_MS, LOG_ID, RAW_ID, delivery, index
 from tests.running import until
 
 # kafka-python 3.0.12 leaves the socket of a refused connection to the garbage collector.
-pytestmark = [pytest.mark.services, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.usefixtures("sockets_collected"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 FERRY = delivery(1, "The ferry sank.", url="news.example/ferry")
 COPY = delivery(2, "The ferry sank.", url="mirror.example/ferry", source="mirror")
 REVISION = delivery(3, "The ferry did not sink.", url="news.example/ferry")
-
-
-@pytest.fixture(autouse=True)
-def _sockets_collected() -> Iterator[None]:
-    logger = logging.getLogger("kafka")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # what it logs holds its connections, and pytest holds what is logged
-    yield
-    logger.setLevel(level)
-    gc.collect()
 
 
 @pytest.fixture

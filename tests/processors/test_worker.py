@@ -1,7 +1,5 @@
 """The stages as processes: what they acknowledge, and what stands on the topics after they died at every point."""
 
-import gc
-import logging
 import signal
 import subprocess
 import sys
@@ -17,26 +15,20 @@ from pipeline.dead_letters import DeadLetter
 from pipeline.errors import Reason
 from pipeline.records import Coordinates, DecidedArticle, EnrichedArticle, RawArticle, Signature, UniqueArticle
 from processors.decisions import SignatureIndex
+from tests.cluster import acknowledged, records_on, send, size_of, values_on
 from tests.pipeline.samples import BODY, DECISION, METADATA, raw_article
-from tests.processors.cluster import acknowledged, records_on, send, size_of, values_on
 from tests.processors.deliveries import DAY_MS
 from tests.running import REPOSITORY, clean_environment, until
 
 # kafka-python 3.0.12 leaves the socket of a refused connection to the garbage collector.
-pytestmark = [pytest.mark.services, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.usefixtures("sockets_collected"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 END_SECONDS = 90
 BUG = 70
-
-
-@pytest.fixture(autouse=True)
-def _sockets_collected() -> Iterator[None]:
-    logger = logging.getLogger("kafka")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # what it logs holds its connections, and pytest holds what is logged
-    yield
-    logger.setLevel(level)
-    gc.collect()
 
 
 class Stages:

@@ -1,6 +1,4 @@
-import gc
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -8,14 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from kafka import TopicPartition
 
 from ops.embedded.kafka import EmbeddedKafka
-from pipeline import broker, topics
+from pipeline import topics
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import NewsError, Reason, Unavailable
 from pipeline.records import Coordinates, RawArticle
@@ -24,10 +20,15 @@ from producers import run, sender
 from producers.deliveries import Row
 from producers.feed import feed_once
 from producers.spool import Spool
+from tests.cluster import records_on
 from tests.fixtures.kafka import cache_folder, make_topics_afresh, missing
 
 # kafka-python 3.0.12 leaves the socket of a refused connection to the garbage collector.
-pytestmark = [pytest.mark.services, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.usefixtures("sockets_collected"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 MAX_BYTES = 1024**3
 DEADLINE_SECONDS = 60
@@ -37,35 +38,6 @@ DEADLINE_SECONDS = 60
 def spool(tmp_path: Path) -> Iterator[Spool]:
     with Spool(tmp_path / "spool", MAX_BYTES) as spool:
         yield spool
-
-
-@pytest.fixture(autouse=True)
-def sockets_collected() -> Iterator[None]:
-    logger = logging.getLogger("kafka")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # what it logs holds its connections, and pytest holds what is logged
-    yield
-    logger.setLevel(level)
-    gc.collect()
-
-
-def records_on(bootstrap_servers: str, topic: str) -> list[Any]:
-    """Everything on a topic, partition by partition."""
-    client = broker.consumer(bootstrap_servers, auto_offset_reset="earliest")
-    try:
-        partitions = [TopicPartition(topic, p) for p in client.partitions_for_topic(topic)]
-        client.assign(partitions)
-        ends = client.end_offsets(partitions)
-        client.seek_to_beginning(*partitions)
-        found: list[Any] = []
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while any(client.position(p) < ends[p] for p in partitions):
-            assert time.monotonic() < deadline
-            for batch in client.poll(timeout_ms=200).values():
-                found += batch
-        return found
-    finally:
-        client.close()
 
 
 def send_all(spool: Spool, bootstrap_servers: str) -> None:
