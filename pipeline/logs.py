@@ -49,7 +49,7 @@ def config(level: str, *, terminal: bool | None = None) -> dict[str, Any]:
         "loggers": {
             # Normal operation says nothing: these talk about each connection and each poll.
             **{
-                name: {"level": "WARNING"}
+                name: {"level": "ERROR" if level == "ERROR" else "WARNING"}
                 for name in ("kafka", "aiokafka", "faust", "mode", "asyncio", "alembic", "watchfiles")
             },
             "aiokafka.consumer.group_coordinator": {"level": "ERROR"},

@@ -30,11 +30,10 @@ def load_settings() -> "Settings":
 
 
 def quiet_logs() -> None:
-    """Commands speak for themselves: of the libraries only what is wrong is heard."""
-    import logging
+    """Commands speak for themselves: of the libraries only what is wrong is heard, and on stderr."""
+    from pipeline import logs
 
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
-    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)  # what it meets is raised to us too, and said once
+    logs.set_up("ERROR", "news")
 
 
 def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: str = "nothing") -> None:
