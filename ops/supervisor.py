@@ -20,16 +20,15 @@ from typing import Final
 
 import psutil
 
-from ops import database, stages
+from ops import stages
 from ops.embedded import kafka
 from ops.embedded.kafka import EmbeddedKafka
 from ops.embedded.postgres import EmbeddedPostgres
 from ops.process import Progress, ServiceProcess, choose_port
 from ops.services import Endpoints, Run
-from pipeline import broker, logs, readiness, topics
+from pipeline import logs, readiness
 from pipeline.errors import Exit, SettingError, Stop, Unavailable
 from pipeline.settings import Settings
-from sinks import schema
 
 log = logs.get(__name__)
 
@@ -152,6 +151,11 @@ class Supervisor:
         # alone cannot: to a schema that is not there yet it says no. The models take longest.
         for name in ("enrich", "deduplicate", "producers"):
             self._launch_first(name)
+        # Imported while all of that starts: together they take as long as PostgreSQL.
+        from ops import database
+        from pipeline import broker, topics
+        from sinks import schema
+
         self._write()
         if self._postgres is not None:
             self._postgres.wait_ready()
