@@ -3,13 +3,14 @@
 Nothing heavy is imported here: `news --help` and completion stay fast.
 """
 
+import errno
 from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
 
 from ops.commands import dead_letters, feed, look, run, schema
-from ops.commands.common import talk
+from ops.commands.common import plain, talk
 from pipeline.errors import Exit, NewsError
 
 app = typer.Typer(
@@ -60,8 +61,13 @@ def main() -> NoReturn:
     try:
         app()
     except NewsError as error:
-        talk.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        talk.print(f"[red]error:[/] {escape(plain(str(error)))}", highlight=False, soft_wrap=True)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(Exit.INTERRUPTED) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        talk.print(f"[red]error:[/] {escape(plain(str(error)))}", highlight=False, soft_wrap=True)
+        raise SystemExit(Exit.FAILURE) from None
     raise SystemExit(Exit.OK)

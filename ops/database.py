@@ -23,6 +23,8 @@ def connect(url: str) -> Iterator[Connection]:
             url, autocommit=True, connect_timeout=5, application_name="news", options="-c statement_timeout=30000"
         ) as connection:
             yield connection
+    except psycopg.errors.QueryCanceled as error:
+        raise Stop(f"PostgreSQL at {address(url)} took longer than 30 s to answer: ask for less.") from error
     except psycopg.OperationalError as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise Unavailable(f"PostgreSQL does not answer at {address(url)} (NEWS_DATABASE__URL): {first}") from error

@@ -147,7 +147,7 @@ def tail(
                     at = Coordinates(topic_id=state.id, partition=record.partition, offset=record.offset)
                     line = _line(record, at)
                     if all(holds(line["value"]) for holds in wanted):
-                        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+                        sys.stdout.write(json.dumps(line) + "\n")
                         printed += 1
                         if printed == limit:
                             return

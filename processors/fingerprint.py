@@ -41,9 +41,9 @@ def prepare(article: RawArticle, raw: Coordinates, rules: cleaning.Rules) -> Pre
     Raises InvalidRecord (`no-text`) when cleaning leaves nothing.
     """
     cleaned = cleaning.clean(article.body, rules)
-    if not cleaned.text:
-        what = "The body is empty." if not article.body.strip() else "The body holds nothing but boilerplate."
-        raise InvalidRecord(Reason.NO_TEXT, what)
+    if not _WORD.search(cleaned.text):
+        what = "nothing but boilerplate" if _WORD.search(article.body) else "not a single word"
+        raise InvalidRecord(Reason.NO_TEXT, f"The body holds {what}.")
     content = identity.content_hash(article.title, cleaned.text)
     metadata = Metadata(
         url=article.url,

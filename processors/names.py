@@ -15,7 +15,12 @@ MAX_MENTIONS: Final = 5000
 MAX_NAME: Final = 200
 
 _ARTICLES: Final = ("the ", "a ", "an ")
-_EDGES: Final = " \t\n\r.,;:!?\"'“”‘’()[]{}<>«»–—-_*/\\|"
+#: Soft hyphen, zero-width characters, marks that turn the direction of text.
+_INVISIBLE: Final = (
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_EDGES: Final = " \t\n\r.,;:!?\"'“”‘’()[]{}<>«»–—-_*/\\|" + _INVISIBLE
+_NOT_IN_NAMES: Final = dict.fromkeys(map(ord, _INVISIBLE))
 
 
 class Found(NamedTuple):
@@ -55,6 +60,11 @@ def _without_edges(text: str, start: int, end: int) -> int:
     return start
 
 
+def name_of(text: str, found: Found) -> str:
+    """The words of a span as one name: single spaces, nothing invisible."""
+    return " ".join(text[found.start : found.end].translate(_NOT_IN_NAMES).split())
+
+
 def _closes_an_abbreviation(name: str) -> bool:
     """The last full stop of "U.S." belongs to the name."""
     return len(name) > 2 and name.endswith(".") and name[-3] == "."
@@ -67,7 +77,7 @@ def entities(
     offsets = RawOffsets(removed)
     grouped: dict[tuple[str, str], list[Found]] = {}
     for span in found:
-        grouped.setdefault((" ".join(text[span.start : span.end].split()), span.label), []).append(span)
+        grouped.setdefault((name_of(text, span), span.label), []).append(span)
     ordered = sorted(grouped.items(), key=lambda item: (-len(item[1]), item[1][0].start))
     left = MAX_MENTIONS
     result = []

@@ -127,7 +127,7 @@ def _towards(text: str, found: list[Found], places: Places, scores: Scores) -> d
         while at < len(places) and places[at][1] <= span.start:
             at += 1
         if at < len(places):
-            mentioned.setdefault((" ".join(text[span.start : span.end].split()), span.label), {})[at] = None
+            mentioned.setdefault((names.name_of(text, span), span.label), {})[at] = None
     return {key: sentiment.mean([scores[i] for i in sorted(where)]) for key, where in mentioned.items()}
 
 

@@ -18,8 +18,10 @@ log = logs.get(__name__)
 
 #: Articles a task: small enough that the last task of a batch keeps nobody waiting.
 CHUNK: Final = 8
-#: Tasks a child does before a fresh one takes its place.
-TASKS_A_CHILD: Final = 500
+#: Articles after which fresh processes take the place of the old ones: spaCy's memory grows slowly.
+ARTICLES_A_GENERATION: Final = 4000
+#: The slowest that a text may pass through the models, on a busy machine.
+CHARACTERS_A_SECOND: Final = 10_000
 #: Loading the models takes a part of the first task's time.
 LOAD_SECONDS: Final = 60.0
 
@@ -36,6 +38,7 @@ class NlpPool:
         os.environ[nlp.PRELOAD_VARIABLE] = model  # the fork server reads it when it imports what it preloads
         self._context.set_forkserver_preload(["processors.preloaded"])
         self._executor = self._fresh()
+        self._articles = 0
         self._warming: list[Future[list[Enrichment]]] = []
 
     def _fresh(self) -> ProcessPoolExecutor:
@@ -44,7 +47,7 @@ class NlpPool:
             mp_context=self._context,
             initializer=child.load_once,
             initargs=(self._model,),
-            max_tasks_per_child=TASKS_A_CHILD,
+            # Not max_tasks_per_child: when all children reach it in one batch none follows (CPython gh-115634).
         )
 
     def start(self) -> None:
@@ -65,6 +68,9 @@ class NlpPool:
 
         When a process dies or hangs, what was in work is tried again one by one, so that only the culprit is set apart.
         """
+        if self._articles >= ARTICLES_A_GENERATION:
+            self._next_generation()
+        self._articles += len(works)
         size = max(1, min(CHUNK, -(-len(works) // self._processes)))
         chunks = [works[i : i + size] for i in range(0, len(works), size)]
         outcomes = await asyncio.gather(*(self._try(chunk) for chunk in chunks))
@@ -88,13 +94,20 @@ class NlpPool:
     async def _try(self, works: Sequence[Work]) -> list[Enrichment] | None:
         """The enrichments, or None when the process died or took too long."""
         try:
-            return await asyncio.wait_for(self._run(works), LOAD_SECONDS + self._seconds * len(works))
+            characters = sum(len(work.text) for work in works)
+            limit = LOAD_SECONDS + self._seconds + characters / CHARACTERS_A_SECOND
+            return await asyncio.wait_for(self._run(works), limit)
         except (BrokenProcessPool, TimeoutError) as error:
             log.warning("an NLP process died or hung", articles=len(works), error=repr(error))
             return None
 
     async def _run(self, works: Sequence[Work]) -> list[Enrichment]:
         return await asyncio.get_running_loop().run_in_executor(self._executor, child.enrich, works)
+
+    def _next_generation(self) -> None:
+        """Let fresh processes take over; nothing is in work, so the old ones end by themselves."""
+        self._executor.shutdown(wait=False)
+        self._executor, self._articles = self._fresh(), 0
 
     def _renew(self) -> None:
         metrics.pool_restarts.inc()

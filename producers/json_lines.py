@@ -72,7 +72,8 @@ def read_line(line: bytes, *, delivery_id: UUID, source: str, observed_at: datet
         observed = now
     url = texts["url"]
     if url is not None and not PLAIN_URL.fullmatch(url) and identity.canonical_url(url) is None:
-        notes.append(f"url: {_quoted(url)} is no web address; it is kept and is not the article's identity.")
+        notes.append(f"url: {_quoted(url)} is no web address. It was left out.")
+        url = None
 
     article = RawArticle(
         delivery_id=delivery_id,

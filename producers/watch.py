@@ -12,6 +12,7 @@ from threading import Event
 from typing import Final
 
 import watchfiles
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from pipeline import logs
 from pipeline.errors import SettingError, Unavailable
@@ -66,6 +67,9 @@ class Watch:
                 self._watch(there, stop)
             except FileNotFoundError:  # between the look and the watch
                 stop.wait(GONE_POLL_SECONDS)
+            except WatchfilesRustInternalError as error:  # it cannot report a name that is not UTF-8; the scan finds it
+                self._say(f"The inbox is looked through anew: {error}.")
+                stop.wait(TICK_MILLISECONDS / 1000)
 
     def _watch(self, folders: Sequence[Path], stop: Event) -> None:
         feeder = Feeder(self._spool, None, self._progress, stop)

@@ -1,6 +1,7 @@
 """What the commands share: where talk and data go, how a table looks, how settings are read."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,8 @@ talk = Console(stderr=True, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
 Row = Mapping[str, Any]
+#: DEL and C1 (an 8-bit terminal obeys them), line separators, marks that turn the direction of text.
+_ORDERS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def load_settings() -> "Settings":
@@ -40,8 +43,7 @@ def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: s
     """Print rows on stdout, as a table for people or as JSON lines for programs."""
     if as_json:
         for row in rows:
-            line = json.dumps(dict(row), default=str, ensure_ascii=False)
-            print(line)  # noqa: T201  data
+            print(safe_json(json.dumps(dict(row), default=str, ensure_ascii=False)))  # noqa: T201  data
         return
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
@@ -55,11 +57,18 @@ def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: s
 
 
 def _cell(value: Any) -> str:
-    """Text of strangers in a terminal: control characters would be orders to it, brackets markup to rich."""
-    from rich.markup import escape
-
+    """Text of strangers in a terminal: control characters would be orders to it."""
     if value is None:
         return ""
     text = f"{value:.2f}" if isinstance(value, float) else str(value)
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return escape(plain)
+    return plain(text)
+
+
+def plain(text: str) -> str:
+    """The text without control characters, bidi marks and the like, which are orders to a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def safe_json(line: str) -> str:
+    """JSON in which the control characters that JSON itself lets through are escaped too."""
+    return _ORDERS.sub(lambda found: f"\\u{ord(found.group()):04x}", line)

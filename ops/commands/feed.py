@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ops.commands.common import load_settings, quiet_logs, talk
+from ops.commands.common import load_settings, plain, quiet_logs, safe_json, talk
 from pipeline.errors import Exit, SettingError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _feed(
 
     def say(_: feed.FeedCount, sentence: str | None) -> None:
         if sentence:
-            talk.print(sentence, markup=False, highlight=False)
+            talk.print(plain(sentence), markup=False, highlight=False)
 
     with stages.on_signal() as stop, run.open_spool(settings) as spool:
         with run.sending(spool, bootstrap):  # what stdin brings goes on while more is awaited
@@ -121,7 +121,7 @@ def process(
     dead = 0
     for line in offline.process(offline.inputs(paths or [Path("-")], source), step, settings):
         dead += line.status == "dead-letter"
-        sys.stdout.write(line.model_dump_json() + "\n")
+        sys.stdout.write(safe_json(line.model_dump_json()) + "\n")
         sys.stdout.flush()
     if dead:
         talk.print(f"{dead} dead letters", highlight=False)

@@ -83,11 +83,13 @@ def articles(
 ) -> None:
     """The newest articles, or those with these words in the title or as a name."""
     from ops import database, services
+    from pipeline.identity import printable
     from sinks import queries
 
     settings = load_settings()
     with database.connect(services.database_url(settings)) as db:
-        rows = queries.latest_articles(db, words or [], entity, limit)
+        given = [printable(word) for word in words or []]
+        rows = queries.latest_articles(db, given, printable(entity) if entity else None, limit)
     columns = ("published_at", "source", "title", "sentiment_label", "copy_of", "versions", "article_id")
     show(map(asdict, rows), columns, as_json=as_json, empty="no such article")
 
@@ -100,11 +102,12 @@ def entities(
 ) -> None:
     """The names that stand in most articles."""
     from ops import database, services
+    from pipeline.identity import printable
     from sinks import queries
 
     settings = load_settings()
     with database.connect(services.database_url(settings)) as db:
-        rows = queries.top_entities(db, name, label, limit)
+        rows = queries.top_entities(db, printable(name) if name else None, printable(label) if label else None, limit)
     show(map(asdict, rows), ("name", "label", "articles", "mentions"), as_json=as_json, empty="no such name")
 
 

@@ -80,10 +80,11 @@ def test_the_metadata_digest_does_not_change_with_the_notes_of_a_producer() -> N
 
 
 NOTHING = {
-    "": "The body is empty.",
-    " \n\u2028": "The body is empty.",
+    "": "The body holds not a single word.",
+    " \n\u2028\u200b\ufeff": "The body holds not a single word.",
+    "!!! …": "The body holds not a single word.",
     "Leave a Reply\n": "The body holds nothing but boilerplate.",
-    "\x07\x07": "The body holds nothing but boilerplate.",
+    "\x07\x07": "The body holds not a single word.",
 }
 
 
@@ -121,9 +122,7 @@ def test_of_too_many_shingles_the_smallest_hashes_stay() -> None:
     assert s.shingles.tolist() == sorted(everything.tolist())[:4096]
 
 
-@pytest.mark.parametrize(
-    ("body", "shingles"), [("One", 1), ("One two", 1), ("One two three", 1), ("a b c d", 2), ("!!!", 0)]
-)
+@pytest.mark.parametrize(("body", "shingles"), [("One", 1), ("One two", 1), ("One two three", 1), ("a b c d", 2)])
 def test_a_text_shorter_than_a_shingle_has_one(body: str, shingles: int) -> None:
     assert prepared(body=body).signature.shingle_count == shingles
 

@@ -36,6 +36,20 @@ async def test_enrichments_come_back_in_the_order_of_their_articles(weak_pool: N
     assert names_in(outcomes) == towns
 
 
+async def test_fresh_processes_take_over_between_batches_and_no_article_waits(
+    weak_pool: NlpPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All children come to their limit at once here, which stood still with max_tasks_per_child (CPython gh-115634)."""
+    monkeypatch.setattr(pool, "ARTICLES_A_GENERATION", 40)
+    first = set(weak_pool._executor._processes)
+    batch = [work(f"They met in {town} on Monday.") for town in TOWNS * 8]
+
+    for _ in range(3):
+        assert names_in(await weak_pool.enrich(batch)) == TOWNS * 8
+
+    assert not first & set(weak_pool._executor._processes), "the first processes are gone"
+
+
 async def test_no_articles_need_no_process(weak_pool: NlpPool) -> None:
     assert await weak_pool.enrich([]) == []
 

@@ -313,3 +313,17 @@ def test_half_a_line_in_a_watched_folder_is_read_when_it_is_whole(spool: Spool, 
     eventually(lambda: bodies_in(spool) == ["there", "one", "two"])
 
     assert len(rows_in(spool)) == 3
+
+
+def test_a_name_that_is_not_utf_8_does_not_end_the_watch(spool: Spool, watched: Path) -> None:
+    eventually(lambda: bodies_in(spool) == ["there"])
+    path = Path(os.fsdecode(os.fsencode(watched) + b"/odd\xfe.txt"))
+    path.write_bytes(b"odd")
+    eventually(lambda: bodies_in(spool) == ["there", "odd"])
+    path.touch()
+    (watched / "plain.txt").write_bytes(b"plain")
+    eventually(lambda: "plain" in bodies_in(spool))
+    path.unlink()
+    (watched / "last.txt").write_bytes(b"last")
+
+    eventually(lambda: "last" in bodies_in(spool))

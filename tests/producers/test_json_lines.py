@@ -166,10 +166,11 @@ def test_the_last_of_two_equal_keys_counts() -> None:
     assert read(b'{"body": "one", "body": "two"}').body == "two"
 
 
-def test_an_unreadable_url_is_kept_and_noted() -> None:
-    article = read_fields(url="urn:isbn:1")
+@pytest.mark.parametrize("url", ["urn:isbn:1", "javascript:alert(1)", "file:///etc/passwd", "not a url"])
+def test_what_is_no_web_address_is_left_out_and_noted(url: str) -> None:
+    article = read_fields(url=url)
 
-    assert article.url == "urn:isbn:1"
+    assert article.url is None
     assert "no web address" in article.notes[0]
 
 
