@@ -37,6 +37,10 @@ def run(stage: str, settings: Settings, inboxes: Sequence[Path] = ()) -> None:
     }
     if stage not in runners:
         raise SettingError(f"There is no stage {stage!r}: it is one of {', '.join(STAGES)}.")
+    if stage == "enrich":
+        from processors import forkserver
+
+        forkserver.start(settings.nlp.model)  # the models load there while the rest is imported here
     logs.set_up(settings.log.level, stage)
     metrics.serve(settings.metrics.port)
     runners[stage](settings, inboxes)
@@ -67,7 +71,7 @@ def _enrich(settings: Settings, _: Sequence[Path]) -> None:
 
     nlp = settings.nlp
     pool = NlpPool(nlp.model, nlp.processes, nlp.seconds_per_article)
-    pool.start()  # the models load in processes of their own while the rest is imported here
+    pool.start()
     from processors import enrich
 
     enrich.run(_bootstrap(settings), settings, pool)

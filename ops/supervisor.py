@@ -147,10 +147,9 @@ class Supervisor:
         for name in self.stages:
             self._processes[name] = self._stage_process(name)
             self._processes[name].paused = self._is_paused(name)
-        # Stages wait for their services and topics, so their imports and models load while the broker does. The sink
-        # alone cannot: to a schema that is not there yet it says no. The models take longest.
-        for name in ("enrich", "deduplicate", "producers"):
-            self._launch_first(name)
+        # Loading the models takes longest and needs no service, so it begins while the broker does. The others would
+        # only take the two cores of a small machine from the broker, for which all of them wait.
+        self._launch_first("enrich")
         # Imported while all of that starts: together they take as long as PostgreSQL.
         from ops import database
         from pipeline import broker, topics
@@ -166,9 +165,10 @@ class Supervisor:
             from sinks import migrate  # Alembic takes a second to import, and most starts have nothing to migrate
 
             migrate.migrate(self.endpoints.database_url)
-        self._launch_first("sink")
         if self._kafka is not None:
             self._kafka.wait_ready()
+        for name in ("deduplicate", "sink", "producers"):
+            self._launch_first(name)
         with broker.admin(self.endpoints.bootstrap_servers, self.settings.kafka.start_timeout_seconds) as client:
             kafka_settings = self.settings.kafka
             broker.apply(client, topics.of(self.settings), kafka_settings.partitions, kafka_settings.replication_factor)

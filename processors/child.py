@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import wait
 
 from pipeline.records import Enrichment
-from processors import nlp
+from processors import forkserver
 from processors.nlp import Models, Work
 
 _models: Models | None = None
@@ -24,7 +24,7 @@ def load_once(model: str) -> None:
 
         threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
     global _models  # noqa: PLW0603  one set of models a process
-    if os.environ.get(nlp.PRELOAD_VARIABLE) == model:
+    if os.environ.get(forkserver.PRELOAD_VARIABLE) == model:
         from processors import preloaded  # there already, unless this process was spawned and not forked
 
         _models = preloaded.MODELS

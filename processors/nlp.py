@@ -7,19 +7,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: the processes are
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
 from pipeline.cleaning import Span
 from pipeline.errors import SettingError
 from pipeline.records import Enrichment, Sentiment, Target, TargetSentiment
-from processors import language, names, sentences, sentiment
+from processors import forkserver, language, names, sentences, sentiment
 from processors.names import Found
 
 #: Texts per call of nlp.pipe: more is not faster and takes memory (300 MB at 32, 1 GB at 256).
 PIPE_BATCH: Final = 16
-#: Tells the fork server which model to load before it forks.
-PRELOAD_VARIABLE: Final = "NEWS_NLP_PRELOAD"
 #: spaCy refuses longer texts by default; the edge lets none through (1 MiB of bytes).
 MAX_CHARACTERS: Final = 1_100_000
 
@@ -88,15 +85,9 @@ class Models:
         )
 
 
-def require(model: str) -> None:
-    """Raise SettingError naming NEWS_NLP__MODEL where that package is not installed; imports nothing."""
-    if not model.isidentifier() or find_spec(model) is None:
-        raise SettingError(f"NEWS_NLP__MODEL: there is no spaCy model {model!r} here; install its package or unset it.")
-
-
 def load(model: str) -> Any:
     """The spaCy model with nothing but its NER. Raises SettingError naming NEWS_NLP__MODEL."""
-    require(model)
+    forkserver.require(model)
     import spacy
 
     try:

@@ -1,7 +1,6 @@
 """Articles -> enrichments in a pool of processes, with a document that hangs or kills one found and set apart."""
 
 import asyncio
-import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -11,7 +10,7 @@ from typing import Final
 from pipeline import logs, metrics
 from pipeline.errors import InvalidRecord, Reason, SettingError
 from pipeline.records import Enrichment
-from processors import child, nlp
+from processors import child, forkserver
 from processors.nlp import Work
 
 log = logs.get(__name__)
@@ -30,13 +29,10 @@ class NlpPool:
     """One process a core, made by a fork server that has the models loaded; never on the event loop."""
 
     def __init__(self, model: str, processes: int | None, seconds_per_article: float) -> None:
-        nlp.require(model)
         self._model = model
         self._processes = processes or len(os.sched_getaffinity(0))
         self._seconds = seconds_per_article
-        self._context = multiprocessing.get_context("forkserver")
-        os.environ[nlp.PRELOAD_VARIABLE] = model  # the fork server reads it when it imports what it preloads
-        self._context.set_forkserver_preload(["processors.preloaded"])
+        self._context = forkserver.start(model)
         self._executor = self._fresh()
         self._articles = 0
         self._warming: list[Future[list[Enrichment]]] = []

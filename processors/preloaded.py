@@ -6,9 +6,9 @@ Imported by the fork server alone (processors/pool.py), which has one thread and
 import gc
 import os
 
-from processors import nlp
+from processors import forkserver, nlp
 
-MODEL = os.environ[nlp.PRELOAD_VARIABLE]
+MODEL = os.environ[forkserver.PRELOAD_VARIABLE]
 MODELS = nlp.Models(MODEL)
 MODELS.warm_up()
 gc.freeze()  # what is here stays here: a collection in a child would copy the pages that it only looks at
