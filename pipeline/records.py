@@ -6,7 +6,7 @@ JSON, frozen, each with its own `schema_version`. JSON Schemas stand in schemas/
 
 import base64
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 import numpy as np
@@ -47,6 +47,7 @@ PackedHashes = Annotated[
 Text = Annotated[str, BeforeValidator(lambda value: printable(value) if isinstance(value, str) else value)]
 Kind = Literal["new", "copy", "revision", "unchanged", "redelivery"]
 Method = Literal["url", "item", "text", "exact", "near", "store"]
+Guard = Literal["template", "boilerplate"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 
 
@@ -164,7 +165,16 @@ class Decision(Record):
     of_version: UUID | None = None
     of_delivery: UUID | None = None
     same_text_as: UUID | None = Field(None, description="revision: another article that has this text")
-    score: float | None = None
+    contains: UUID | None = Field(
+        None, description="new: an earlier article whose text is the smaller part of this one"
+    )
+    resembles: UUID | None = Field(
+        None, description="new: an article that scores as a copy would; `guard` says why not"
+    )
+    guard: Guard | None = Field(
+        None, description="what kept it apart: template (other numbers or names), boilerplate (what many texts share)"
+    )
+    score: float | None = Field(None, description="share of the smaller text's shingles that the larger one has")
     threshold: float | None = None
     rules_version: int
     log_id: UUID = Field(description="topic id of articles.signatures")
@@ -173,6 +183,19 @@ class Decision(Record):
     raw: Coordinates
     observed_at: AwareDatetime
     source: Text
+
+
+#: The key of a record on articles.signatures that holds verdicts; all other keys are article ids.
+VERDICTS_KEY: Final = b"verdicts"
+
+
+class Verdicts(Record):
+    """articles.signatures: what a worker decided about records of its batch, for replicas that cannot see as far back.
+
+    A decision may hang on records that have left the log since; with its verdict it need not be made again.
+    """
+
+    decisions: tuple[Decision, ...]
 
 
 class Metadata(BaseModel):

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from ops.offline import Line
 from pipeline import topics
+from pipeline.records import Verdicts
 
 FOLDER: Final = Path(__file__).parents[1] / "schemas"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -41,7 +42,9 @@ def wanted() -> dict[str, str]:
         if topic.record is not None
     }
     line = _text("news-process-line", "one output line of `news process`", Line, _EveryField)
-    return {**found, "news-process-line.json": line}
+    about = f"{topics.SIGNATURES}, records with the key `verdicts`: what was decided about records before them"
+    verdicts = _text(f"{topics.SIGNATURES}.verdicts", about, Verdicts, GenerateJsonSchema)
+    return {**found, f"{topics.SIGNATURES}.verdicts.json": verdicts, "news-process-line.json": line}
 
 
 def differences(folder: Path) -> list[str]:

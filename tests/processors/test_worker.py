@@ -188,13 +188,16 @@ def test_enrich_that_dies_before_and_after_publishing_loses_nothing(stages: Stag
 
 
 def test_an_agent_without_the_guard_acknowledges_what_it_failed_on(stages: Stages) -> None:
-    """The negative control: were this to fail, Faust has changed and the guard may go."""
+    """The negative control: were this to fail, Faust has changed and the guard may go.
+
+    It acknowledges the batch that it had in hand; the restarted agent may never see what was waiting behind it.
+    """
     send(stages.kafka, topics.RAW, values_of(RAW))
 
     with stages.started("tests.processors.unguarded", stages.kafka, str(stages.folder)) as process:
         until(
             "the loss",
-            lambda: process.poll() is not None or acknowledged(stages.kafka, "news.unguarded") == 5,
+            lambda: process.poll() is not None or acknowledged(stages.kafka, "news.unguarded") > 0,
             END_SECONDS,
             pause_seconds=0.2,
         )
