@@ -1,7 +1,7 @@
 """The books: what came in is decided, refused or on its way, and every text that was let through is a row.
 
 records on articles.raw = decisions (by raw coordinates) + dead letters of decoding + lag
-new + revision          = versions stored + lag
+new + revision          = versions stored + lag      (as the log said, whoever had the last word)
 """
 
 from dataclasses import asdict, dataclass

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import psycopg
+from psycopg.rows import class_row
 
 from pipeline import crash, metrics
-from sinks import rows, statements
+from sinks import last_word, rows, statements
 from sinks.database import Connection, verdict
 from sinks.rows import DeadLetterRow, Incoming, Partition, Prepared
 
@@ -128,6 +130,8 @@ def _write_rows(connection: Connection, prepared: Sequence[Prepared]) -> Counter
     _run(connection, "upsert_article", _named(articles))
     _run(connection, "update_first_seen", _named(articles))
     entities, mentions = _write_versions(connection, versions)
+    if articles:
+        _say_last_words(connection, {a.article_id for a in articles})
     _run(connection, "insert_dead_letter", _named(letters))
     return +Counter(
         decisions=len(decisions),
@@ -151,6 +155,20 @@ def _write_versions(connection: Connection, versions: Sequence[rows.Version]) ->
         entities = _copy(cursor, "copy_entities", chain.from_iterable(v.entities for v in standing))
         mentions = _copy(cursor, "copy_mentions", chain.from_iterable(v.mentions for v in standing))
     return entities, mentions
+
+
+def _say_last_words(connection: Connection, article_ids: Iterable[UUID]) -> None:
+    """Judge anew what the log took for a first delivery of these articles, each with all that is known of it.
+
+    upsert_article has locked them: who writes to one of them meanwhile waits there, then sees these rows and judges
+    them with its own. So nothing that two sinks write at once is judged by neither, and the lock order stays one.
+    """
+    with connection.cursor(row_factory=class_row(last_word.Known)) as cursor:
+        doubtful = cursor.execute(statements.load("select_doubtful"), {"article_ids": list(article_ids)}).fetchall()
+    words = last_word.last_words(doubtful)
+    _run(connection, "update_decision", _named(words.decisions))
+    _run(connection, "update_version", _named(words.versions))
+    _run(connection, "update_current", _named(words.articles))
 
 
 def _copy(cursor: psycopg.Cursor[Any], statement: str, lines: Iterable[NamedTuple]) -> int:

@@ -1,12 +1,14 @@
 """What the command line asks the database: thin, typed, the SQL in sql/*.sql."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
+from pipeline.cleaning import Span
 from sinks import statements
 from sinks.database import Connection
 from sinks.positions import Stored
@@ -49,6 +51,66 @@ class Counted:
     decisions_refused: int
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """A decision as it is stored. `log_kind`: what the log alone said, where the database had the last word."""
+
+    delivery_id: UUID
+    article_id: UUID
+    version_id: UUID
+    kind: str
+    method: str | None
+    of_article: UUID | None
+    of_version: UUID | None
+    of_delivery: UUID | None
+    same_text_as: UUID | None
+    contains: UUID | None
+    resembles: UUID | None
+    guard: str | None
+    score: float | None
+    threshold: float | None
+    rules_version: int
+    log_id: UUID
+    log_offset: int
+    decided_at: datetime
+    observed_at: datetime
+    source: str
+    raw_topic_id: UUID
+    raw_partition: int
+    raw_offset: int
+    log_kind: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A stored text, and what cleaning took out of it."""
+
+    delivery_id: UUID
+    article_id: UUID
+    version_id: UUID
+    source: str
+    url: str | None
+    title: str
+    text: str
+    removed: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleName:
+    """What an article is called."""
+
+    article_id: UUID
+    source: str
+    url: str | None
+    title: str
+
+
+#: So many decisions are held at a time while all of a log are read.
+_PAGE: Final = 2000
+#: … and so many texts.
+_TEXTS: Final = 100
+
+
 def latest_articles(
     connection: Connection, words: Sequence[str] = (), entity: str | None = None, limit: int = 20
 ) -> list[ArticleLine]:
@@ -81,3 +143,77 @@ def stored_positions(connection: Connection) -> list[Stored]:
     """How far the sink is: all partitions it ever read, those of deleted topics too."""
     found = connection.execute(statements.load("select_positions")).fetchall()
     return [Stored(topic_id, partition, topic, offset) for topic_id, partition, topic, offset in found]
+
+
+def decisions_about(connection: Connection, wanted: UUID, most: int) -> tuple[list[DecisionLine], int]:
+    """The newest decisions about an article, a delivery or a version, oldest of them first, and how many there are.
+
+    A version is looked for last: that reads all decisions.
+    """
+    for version_id in (None, wanted):
+        about = {"id": wanted, "version_id": version_id}
+        with connection.cursor(row_factory=class_row(DecisionLine)) as cursor:
+            found = cursor.execute(statements.load("select_decisions_about"), {**about, "most": most}).fetchall()
+        if found:
+            row = connection.execute(statements.load("count_decisions_about"), about).fetchone()
+            return found[::-1], max(len(found), row[0] if row else 0)
+    return [], 0
+
+
+def decisions_of_log(connection: Connection, log_id: UUID, first: int, end: int) -> Generator[DecisionLine]:
+    """The decisions that a signature log led to, from offset `first` up to `end`, in its order, a page at a time.
+
+    One snapshot: the connection is in a transaction until the last one is taken, or the iterator closed.
+    """
+    with connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 0")  # the first page waits until all are in order
+        with connection.cursor("decisions_of_log", row_factory=class_row(DecisionLine)) as cursor:
+            cursor.itersize = _PAGE
+            cursor.execute(statements.load("select_decisions_of_log"), {"log_id": log_id, "first": first, "end": end})
+            yield from cursor
+
+
+def decisions_before(connection: Connection, log_id: UUID, start: int) -> int:
+    """How many decisions of a signature log come before its offset `start`."""
+    row = connection.execute(statements.load("count_decisions_before"), {"log_id": log_id, "start": start}).fetchone()
+    return row[0] if row else 0
+
+
+def stored_text(
+    connection: Connection, article_id: UUID, delivery_id: UUID | None, version_id: UUID | None, before: DecisionLine
+) -> TextLine | None:
+    """The stored text of a delivery; without one the newest of a version, or the newest `before` a decision was made.
+
+    None where it is not stored, or not yet.
+    """
+    arguments = {
+        "article_id": article_id,
+        "delivery_id": delivery_id,
+        "version_id": version_id,
+        "decided_at": before.decided_at,
+        "log_offset": before.log_offset,
+    }
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row: dict[str, Any] | None = cursor.execute(statements.load("select_text"), arguments).fetchone()
+    return None if row is None else TextLine(**{**row, "removed": tuple(Span(**span) for span in row["removed"])})
+
+
+def article_name(connection: Connection, article_id: UUID) -> ArticleName | None:
+    """What an article is called; None while it is not stored."""
+    with connection.cursor(row_factory=class_row(ArticleName)) as cursor:
+        return cursor.execute(statements.load("select_article"), {"article_id": article_id}).fetchone()
+
+
+def article_at(connection: Connection, urls: Sequence[str]) -> UUID | None:
+    """The article that was last delivered under one of these addresses."""
+    row = connection.execute(statements.load("select_article_at"), {"urls": list(urls)}).fetchone()
+    return row[0] if row else None
+
+
+def texts_of_source(connection: Connection, source: str, since: datetime | None, limit: int) -> Generator[str]:
+    """The shown texts of the newest articles of a source, copies left out; they come as they are read."""
+    arguments = {"source": source, "since": since, "limit": limit}
+    with connection.transaction(), connection.cursor("texts_of_source") as cursor:
+        cursor.itersize = _TEXTS
+        for (text,) in cursor.execute(statements.load("select_texts_of_source"), arguments):
+            yield text

@@ -79,6 +79,9 @@ class DecisionRow(NamedTuple):
     of_version: UUID | None
     of_delivery: UUID | None
     same_text_as: UUID | None
+    contains: UUID | None
+    resembles: UUID | None
+    guard: str | None
     score: float | None
     threshold: float | None
     rules_version: int
@@ -333,6 +336,9 @@ def _decision_row(d: Decision) -> DecisionRow:
         of_version=d.of_version,
         of_delivery=d.of_delivery,
         same_text_as=d.same_text_as,
+        contains=d.contains,
+        resembles=d.resembles,
+        guard=d.guard,
         score=d.score,
         threshold=d.threshold,
         rules_version=d.rules_version,

@@ -1,8 +1,11 @@
--- Decisions about an article, a version or a delivery, or about the article at a URL, newest first, with what is stored.
+-- Decisions about a delivery or an article, or (where asked, by reading all) about a version, newest first, with what
+-- is stored.
 SELECT
     d.kind,
+    coalesce(d.log_kind, d.kind) AS by_the_log,
     d.delivery_id,
     d.article_id,
+    d.version_id,
     d.raw_partition,
     d.raw_offset,
     d.log_offset,
@@ -15,6 +18,6 @@ LEFT JOIN ingest.versions AS v ON v.delivery_id = d.delivery_id
 WHERE
     d.delivery_id = %(id)s
     OR d.article_id = %(id)s
-    OR d.version_id = %(id)s
+    OR d.version_id = %(version_id)s
 ORDER BY d.decided_at DESC, d.log_offset DESC
 LIMIT 100;
