@@ -185,17 +185,50 @@ class Decision(Record):
     source: Text
 
 
+class Current(BaseModel):
+    """What an article says now: its newest text, and the delivery whose row holds it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version_id: UUID
+    delivery_id: UUID
+    content_hash: str
+    observed_at: AwareDatetime
+
+
+class Verdict(BaseModel):
+    """What was decided about one record of the signature log; what its signature says already is left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    offset: int = Field(ge=0)
+    kind: Kind
+    method: Method | None = None
+    article_id: UUID | None = Field(None, description="where it is a known article instead of the signature's own")
+    version_id: UUID | None = Field(None, description="where it is not that of the article and the text as delivered")
+    of: UUID | None = None
+    of_version: UUID | None = None
+    of_delivery: UUID | None = None
+    same_text_as: UUID | None = None
+    contains: UUID | None = None
+    resembles: UUID | None = None
+    guard: Guard | None = None
+    score: float | None = None
+    threshold: float | None = None
+    current: Current | None = Field(None, description="of an article that was known before")
+
+
 #: The key of a record on articles.signatures that holds verdicts; all other keys are article ids.
 VERDICTS_KEY: Final = b"verdicts"
 
 
 class Verdicts(Record):
-    """articles.signatures: what a worker decided about records of its batch, for replicas that cannot see as far back.
+    """articles.signatures: what a worker decided about its batch, for replicas that cannot see as far back.
 
     A decision may hang on records that have left the log since; with its verdict it need not be made again.
     """
 
-    decisions: tuple[Decision, ...]
+    verdicts: tuple[Verdict, ...]
 
 
 class Metadata(BaseModel):

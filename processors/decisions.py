@@ -1,35 +1,60 @@
 """The decision: a pure function of the signature log before it. No clock, no database, no settings but the window.
 
-Feed it the log in order and it says what each delivery is. Any worker, restart or offline replay says the same.
+Feed it the log in order, in batches of any size, and it says what each delivery is. Any worker, restart or offline
+replay says the same. A record may bring its verdict along, made by a worker that could see further back: it is taken.
 """
 
-from collections import deque
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final, NamedTuple
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple, get_args
 from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
 
 from pipeline import identity
 from pipeline.errors import Stop
-from pipeline.records import Coordinates, Decision, Kind, Method, Signature, utc
+from pipeline.records import Current, Decision, Guard, Kind, Method, Signature, Verdict, utc
+from processors import entry, likeness
+from processors.entry import Entry
+from processors.likeness import Likeness
+from processors.postings import Hashes
+from processors.window import NO_ID, NO_ROW, Row, Sets, Window
 
 #: Shorter texts ("Markets are closed today.") are never copies across sources.
 SHORT_TEXT_WORDS: Final = 40
+#: Of each text these shingle hashes are posted: all below a limit (FracMinHash, Irber et al. 2022), so that two texts
+#: choose alike, and at least so many of the smallest, so that short texts are found too.
+SAMPLE_LIMIT: Final = 2**32 // 12
+FEWEST_SAMPLES: Final = 16
+#: A text asks with more of its hashes than it posts: a shorter text may have posted hashes above the limit.
+ASK_LIMIT: Final = 2 * SAMPLE_LIMIT
+#: A shingle in more texts of the window than this is common speech or boilerplate: it brings no candidates.
+FREQUENT: Final = 64
+#: So many candidates, those with the most samples in common, are compared exactly.
+MOST_CANDIDATES: Final = 24
+#: A text that would share more samples than this, were it just similar enough, must share two of them.
+EXPECT_TWO: Final = 4.5
+#: A shingle that so many other articles have besides the two in question proves nothing about them.
+SHARED_BY_OTHERS: Final = 2
+#: Without such shingles a copy must still reach this containment, estimated from the samples,
+OWN_THRESHOLD: Final = 0.3
+#: unless less than this share of a text is left without them.
+OWN_LEFT: Final = 0.2
+#: Records are taken in portions of at most this many.
+_PORTION: Final = 2_048
 
+_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+_METHODS: Final[tuple[Method | None, ...]] = (None, *get_args(Method))
+_GUARDS: Final[tuple[Guard | None, ...]] = (None, *get_args(Guard))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NOTHING: Final = np.empty(0, dtype=np.uint32)
 
-class Verdict(NamedTuple):
-    """What a decision says besides what its signature says; kept to repeat it for a replay."""
-
-    kind: Kind
-    method: Method | None
-    article_id: UUID
-    version_id: UUID
-    of: UUID | None
-    of_version: UUID | None
-    of_delivery: UUID | None
-    same_text_as: UUID | None
-    log_offset: int
-    log_ms: int
+Mask = npt.NDArray[np.bool_]
 
 
 class Outcome(NamedTuple):
@@ -39,233 +64,614 @@ class Outcome(NamedTuple):
     replay: bool
 
 
+class Applied(NamedTuple):
+    """What became of one record of the log: its row, or the earlier row that it repeats."""
+
+    row: int
+    replay: bool
+    kind: Kind
+
+
 class _Text(NamedTuple):
     """A version that was sent to be enriched: what copies can be copies of."""
 
-    article_id: UUID
-    version_id: UUID
-    delivery_id: UUID
-    source: str
-    log_ms: int
+    number: int
+    row: Row
 
 
-class _Seen(NamedTuple):
-    """A version that the article is known to have had."""
+class _Match(NamedTuple):
+    """The best that was found among other articles' texts."""
 
-    delivery_id: UUID  # the delivery whose row holds this text
-    metadata_digest: str
-
-
-class _Entry(NamedTuple):
-    """What one record of the log put into the index, to take it out again when it leaves the window."""
-
-    log_ms: int
-    place: tuple[UUID, int, int]
-    delivery_id: UUID
-    content: bytes
-    article_id: UUID
+    same: _Text | None = None
+    method: Method | None = None
+    score: float | None = None
+    threshold: float | None = None
+    contains: bytes = NO_ID
+    resembles: bytes = NO_ID
+    guard: Guard | None = None
 
 
-@dataclass(slots=True)
-class _Article:
-    """A known article: its current text, and the versions it had."""
+class _Verdict(NamedTuple):
+    """What is decided about one record; ids are their 16 bytes."""
 
-    article_id: UUID
-    touched_ms: int
-    content_hash: bytes
-    version_id: UUID
-    delivery_id: UUID
-    observed_at: datetime
-    versions: dict[UUID, _Seen] = field(default_factory=dict)
-    item_keys: set[UUID] = field(default_factory=set)
+    kind: Kind
+    method: Method | None
+    article: bytes
+    version: bytes
+    of: bytes = NO_ID
+    of_version: bytes = NO_ID
+    of_delivery: bytes = NO_ID
+    same_text_as: bytes = NO_ID
+    match: _Match = _Match()
 
 
 class SignatureIndex:
-    """Everything the log says about the last `window_ms`, by log-append time taken as a running maximum."""
+    """Everything the log says about the last `window_ms`, by log-append time taken as a running maximum.
 
-    def __init__(self, log_id: UUID, rules_version: int, window_ms: int) -> None:
+    `folder` is where its files lie while it lives; without one, where temporary files lie.
+    """
+
+    def __init__(self, log_id: UUID, rules_version: int, window_ms: int, folder: Path | None = None) -> None:
         self._log_id = log_id
         self._rules_version = rules_version
         self._window_ms = window_ms
-        self._now_ms = 0
-        self._verdicts: dict[tuple[UUID, int, int], Verdict] = {}
-        self._deliveries: dict[UUID, tuple[UUID, UUID, UUID]] = {}  # -> article, version, responsible delivery
-        self._articles: dict[UUID, _Article] = {}
-        self._items: dict[UUID, UUID] = {}  # (source, own id) -> article
-        self._texts: dict[bytes, deque[_Text]] = {}
-        self._ages: deque[_Entry] = deque()
+        self._window = Window(window_ms, folder)
 
     def __len__(self) -> int:
-        """How many articles are known."""
-        return len(self._articles)
+        """How many deliveries are known."""
+        return len(self._window)
 
-    def apply(self, signature: Signature, log_offset: int, log_ms: int) -> Outcome:
+    @property
+    def window(self) -> Window:
+        """What it knows, for measurements."""
+        return self._window
+
+    def apply(self, signature: Signature, log_offset: int, log_ms: int, verdict: Verdict | None = None) -> Outcome:
         """Take the next record of the log (append time in milliseconds since the epoch) and decide.
 
         Raises Stop for a record of newer rules than this worker has: it would decide otherwise than the others.
         """
-        if signature.rules_version > self._rules_version:
-            raise Stop(
-                f"The signature log holds rules version {signature.rules_version}, this worker has "
-                f"{self._rules_version}: update it before it goes on."
-            )
-        self._now_ms = max(self._now_ms, log_ms)
-        self._forget()
-        raw = signature.raw
-        place = (raw.topic_id, raw.partition, raw.offset)
-        earlier = self._verdicts.get(place)
-        if earlier is not None:
-            return Outcome(self._decision(signature, earlier), replay=True)
-        verdict = self._decide(signature, log_offset)
-        self._verdicts[place] = verdict
-        content = bytes.fromhex(signature.content_hash)
-        self._ages.append(_Entry(self._now_ms, place, signature.delivery_id, content, verdict.article_id))
-        return Outcome(self._decision(signature, verdict), replay=False)
+        (applied,) = self.apply_all([entry.of(signature, log_offset, log_ms, verdict)])
+        return Outcome(self.decision(applied.row, signature), applied.replay)
+
+    def apply_all(self, entries: Sequence[Entry]) -> list[Applied]:
+        """Take the next records of the log; the answers are those of one record at a time. Raises Stop as `apply`."""
+        applied: list[Applied] = []
+        for begin in range(0, len(entries), _PORTION):
+            portion = entries[begin : begin + _PORTION]
+            applied += _Portion(self._window, portion, self._rules_version, self._window_ms).apply()
+        return applied
+
+    def rows(self, signatures: Sequence[Signature]) -> list[int]:
+        """The rows of the records at these raw coordinates, NO_ROW for what has not passed through the log."""
+        places = [_place(s.raw.topic_id.bytes, s.raw.partition, s.raw.offset) for s in signatures]
+        lookup = _Lookup(self._window, [(_PLACE, place) for place in places])
+        return [lookup.number(i, _PLACE, place) for i, place in enumerate(places)]
+
+    def says(self, number: int, verdict: Verdict) -> bool:
+        """Whether a row holds what another replica decided about its record."""
+        row = self._window.row(number)
+        return (_KINDS[row.kind], _uuid(row.of)) == (verdict.kind, verdict.of)
 
     def outcome(self, signature: Signature) -> Decision | None:
         """The decision about the record at these raw coordinates, once it has passed through the log."""
-        raw = signature.raw
-        verdict = self._verdicts.get((raw.topic_id, raw.partition, raw.offset))
-        return None if verdict is None else self._decision(signature, verdict)
+        (number,) = self.rows([signature])
+        return None if number == NO_ROW else self.decision(number, signature)
 
-    def _decide(self, s: Signature, offset: int) -> Verdict:
-        again = self._deliveries.get(s.delivery_id)
-        if again is not None:  # the producer did not hear the broker and sent it twice
-            article_id, version_id, _ = again
-            return self._verdict("redelivery", s.identified_by, article_id, version_id, offset, of=again)
-
-        content = bytes.fromhex(s.content_hash)
-        article = self._articles.get(s.article_id)
-        method: Method = s.identified_by
-        if article is None and s.item_key is not None and s.item_key in self._items:
-            article, method = self._articles.get(self._items[s.item_key]), "item"
-        verdict = (
-            self._first(s, content, offset) if article is None else self._again(article, s, content, offset, method)
+    def decision(self, number: int, signature: Signature) -> Decision:
+        """The decision in a row about this delivery."""
+        row = self._window.row(number)
+        return Decision(
+            delivery_id=signature.delivery_id,
+            article_id=UUID(bytes=row.article),
+            version_id=UUID(bytes=row.version),
+            kind=_KINDS[row.kind],
+            method=_METHODS[row.method],
+            of=_uuid(row.of),
+            of_version=_uuid(row.of_version),
+            of_delivery=_uuid(row.of_delivery),
+            same_text_as=_uuid(row.same_text_as),
+            contains=_uuid(row.contains),
+            resembles=_uuid(row.resembles),
+            guard=_GUARDS[row.guard],
+            score=_number(row.score),
+            threshold=_number(row.threshold),
+            rules_version=row.rules_version,
+            log_id=self._log_id,
+            log_offset=row.log_offset,
+            decided_at=utc(row.log_ms),
+            raw=signature.raw,
+            observed_at=signature.observed_at,
+            source=signature.source,
         )
-        self._remember(s, content, verdict)
-        return verdict
 
-    def _first(self, s: Signature, content: bytes, offset: int) -> Verdict:
+    def verdict(self, number: int, signature: Signature, log_offset: int) -> Verdict:
+        """The same for other replicas, about the record at `log_offset`, without what its signature says already."""
+        row = self._window.row(number)
+        article, own_version = UUID(bytes=row.article), _version(row.article, signature.text_digest)
+        known_before = _KINDS[row.kind] not in ("new", "copy")
+        return Verdict(
+            offset=log_offset,
+            kind=_KINDS[row.kind],
+            method=_METHODS[row.method],
+            article_id=None if article == signature.article_id else article,
+            version_id=None if row.version == own_version else UUID(bytes=row.version),
+            of=_uuid(row.of),
+            of_version=_uuid(row.of_version),
+            of_delivery=_uuid(row.of_delivery),
+            same_text_as=_uuid(row.same_text_as),
+            contains=_uuid(row.contains),
+            resembles=_uuid(row.resembles),
+            guard=_GUARDS[row.guard],
+            score=_number(row.score),
+            threshold=_number(row.threshold),
+            current=Current(
+                version_id=UUID(bytes=row.current_version),
+                delivery_id=UUID(bytes=row.current_delivery),
+                content_hash=row.current_content.hex(),
+                observed_at=_EPOCH + row.current_observed * _MICROSECOND,
+            )
+            if known_before
+            else None,
+        )
+
+    def close(self) -> None:
+        """Give memory and files back."""
+        self._window.close()
+
+
+class _Lookup:
+    """Rows by key, asked for a whole portion at once; what the portion itself adds comes first."""
+
+    def __init__(self, window: Window, keys: Sequence[tuple[bytes, bytes]]) -> None:
+        self._window = window
+        self._hashes = np.fromiter((_key_hash(*key) for key in keys), dtype=np.uint32, count=len(keys))
+        self._newest = window.newest(self._hashes)
+        self.added: dict[tuple[bytes, bytes], int] = {}
+
+    def number(self, i: int, kind: bytes, key: bytes) -> int:
+        """The newest row under the `i`-th key, or NO_ROW."""
+        number = self.added.get((kind, key))
+        if number is None:
+            number = int(self._newest[i])
+            if number < self._window.live:
+                return NO_ROW
+            if not _has(self._window.row(number), kind, key):
+                number = self.search(kind, key, int(self._hashes[i]))
+        return number if number >= self._window.live else NO_ROW
+
+    def search(self, kind: bytes, key: bytes, hashed: int | None = None) -> int:
+        """The newest row under a key that was not asked for before, or NO_ROW."""
+        number = self.added.get((kind, key))
+        if number is not None:
+            return number if number >= self._window.live else NO_ROW
+        numbers = self._window.posted(_key_hash(kind, key) if hashed is None else hashed)
+        return next((n for n in numbers if _has(self._window.row(n), kind, key)), NO_ROW)
+
+    def anything(self, i: int) -> bool:
+        """Whether the window has any row under the hash of the `i`-th key."""
+        return bool(self._newest[i] >= self._window.live)
+
+    def all(self, i: int) -> Iterator[int]:
+        """All rows of the window under the hash of the `i`-th key, the newest first."""
+        return self._window.posted(int(self._hashes[i]))
+
+
+class _Portion:
+    """Some records of the log on their way into the window, decided one after the other."""
+
+    _KEYS: Final = 5
+
+    def __init__(self, window: Window, entries: Sequence[Entry], rules_version: int, window_ms: int) -> None:
+        self._window = window
+        self._entries = entries
+        self._rules_version = rules_version
+        self._window_ms = window_ms
+        self._posts: dict[tuple[bytes, bytes], int] = {}  # -> the row that a key replaces, or NO_ROW
+        self._content: dict[bytes, list[int]] = {}
+        self._content_posts: list[tuple[int, int, int]] = []
+        self._sampled: dict[int, list[int]] = {}
+        self._samples: list[Hashes] = []
+
+    def apply(self) -> list[Applied]:
+        entries, window = self._entries, self._window
+        for e in entries:
+            if e.rules_version > self._rules_version:
+                raise Stop(
+                    f"The signature log holds rules version {e.rules_version}, this worker has "
+                    f"{self._rules_version}: update it before it goes on."
+                )
+        samples = [_sample(e) for e in entries]
+        sets_bytes = 4 * sum(len(e.shingles) + len(e.numbers) + len(e.names) for e in entries)
+        window.prepare(len(entries), sum(map(len, samples)), sets_bytes, max(e.log_ms for e in entries))
+        keys: list[tuple[bytes, bytes]] = []
+        for e in entries:
+            place = _place(e.raw_topic, e.raw_partition, e.raw_offset)
+            keys += (
+                (_PLACE, place),
+                (_DELIVERY, e.delivery),
+                (_ARTICLE, e.article),
+                (_ITEM, e.item or NO_ID),
+                (_CONTENT, e.content),
+            )
+        self._lookup = _Lookup(window, keys)
+        self._ask(samples)
+        applied = [self._apply_one(i, e, samples[i]) for i, e in enumerate(entries)]
+        posts = [(_key_hash(*key), self._lookup.added[key], replaced) for key, replaced in self._posts.items()]
+        window.post([*posts, *self._content_posts], self._samples)
+        return applied
+
+    def _ask(self, samples: Sequence[Hashes]) -> None:
+        """Look up the samples of all records that may need it, side by side."""
+        asked = [
+            e.shingles[: max(len(s), int(np.searchsorted(e.shingles, ASK_LIMIT)))]
+            if len(s) and e.verdict is None
+            else _NOTHING
+            for e, s in zip(self._entries, samples, strict=True)
+        ]
+        self._asked = asked
+        self._ask_ends = np.cumsum([len(a) for a in asked])
+        query, rows = self._window.texts(np.concatenate(asked), FREQUENT + 1)
+        order = np.argsort(query, kind="stable")
+        self._hit_query, self._hit_rows = query[order], rows[order]
+
+    def _apply_one(self, i: int, e: Entry, sample: Hashes) -> Applied:
+        window, lookup = self._window, self._lookup
+        now_ms = max(window.now_ms, e.log_ms)
+        window.now_ms = now_ms
+        window.forget(now_ms - self._window_ms)
+        place = _place(e.raw_topic, e.raw_partition, e.raw_offset)
+        earlier = lookup.number(i * self._KEYS, _PLACE, place)
+        if earlier != NO_ROW:
+            return Applied(earlier, True, _KINDS[window.row(earlier).kind])
+
+        again = lookup.number(i * self._KEYS + 1, _DELIVERY, e.delivery)
+        article = NO_ROW if again != NO_ROW else self._known_article(i, e)
+        known = window.row(article) if article != NO_ROW else None
+        if e.verdict is not None:
+            v = _given(e, e.verdict)
+        elif again != NO_ROW:  # the producer did not hear the broker and sent it twice
+            row = window.row(again)
+            method = _METHODS_BY_NAME[e.identified_by]
+            v = _Verdict("redelivery", method, row.article, row.version, row.article, row.version, row.holder)
+        elif known is None:
+            v = self._first(i, e)
+        else:
+            v = self._again(i, e, known)
+        return Applied(self._remember(e, v, known, again != NO_ROW, now_ms, sample, place), False, v.kind)
+
+    def _known_article(self, i: int, e: Entry) -> int:
+        number = self._lookup.number(i * self._KEYS + 2, _ARTICLE, e.article)
+        if number == NO_ROW and e.item is not None:
+            by_item = self._lookup.number(i * self._KEYS + 3, _ITEM, e.item)
+            if by_item != NO_ROW:
+                number = self._lookup.search(_ARTICLE, self._window.row(by_item).article)
+        return number
+
+    def _first(self, i: int, e: Entry) -> _Verdict:
         """The first delivery of an article: new, or a copy of the earliest enriched text that says the same."""
-        version_id = identity.version_id(identity.ArticleId(s.article_id), s.text_digest)
-        original = self._same_text(s, content, s.article_id)
-        if original is None:
-            return self._verdict("new", None, s.article_id, version_id, offset)
-        of = (original.article_id, original.version_id, original.delivery_id)
-        return self._verdict("copy", "exact", s.article_id, version_id, offset, of=of)
+        version = _version(e.article, e.text_digest)
+        match = self._same_text(i, e, e.article)
+        if match.same is None:
+            return _Verdict("new", None, e.article, version, match=match)
+        row = match.same.row
+        return _Verdict("copy", match.method, e.article, version, row.article, row.version, row.delivery, match=match)
 
-    def _again(self, article: _Article, s: Signature, content: bytes, offset: int, method: Method) -> Verdict:
+    def _again(self, i: int, e: Entry, known: Row) -> _Verdict:
         """A later delivery of a known article, held against its current text."""
-        version_id = identity.version_id(identity.ArticleId(article.article_id), s.text_digest)
-        current = (article.article_id, article.version_id, article.delivery_id)
-        seen = article.versions.get(version_id)
-        if content == article.content_hash:
-            same_bytes = seen is not None and seen.metadata_digest == s.metadata_digest
-            if not same_bytes:
-                return self._verdict("unchanged", method, article.article_id, version_id, offset, of=current)
-        if seen is not None and (content == article.content_hash or s.observed_at < article.observed_at):
-            of = (article.article_id, version_id, seen.delivery_id)
-            return self._verdict("redelivery", method, article.article_id, version_id, offset, of=of)
-        same = self._same_text(s, content, article.article_id)
-        return self._verdict(
+        method: Method = "item" if known.article != e.article else _METHODS_BY_NAME[e.identified_by]
+        version = _version(known.article, e.text_digest)
+        current = (known.article, known.current_version, known.current_delivery)
+        says_the_same = e.content == known.current_content
+        number = self._lookup.search(_VERSION, known.article + version)
+        seen = self._window.row(number) if number != NO_ROW else None
+        if says_the_same and (seen is None or seen.metadata != e.metadata):
+            return _Verdict("unchanged", method, known.article, version, *current)
+        if seen is not None and (says_the_same or _microseconds(e.observed_at) < known.current_observed):
+            return _Verdict("redelivery", method, known.article, version, known.article, version, seen.holder)
+        match = self._same_text(i, e, known.article)
+        same = match.same.row.article if match.same else NO_ID
+        return _Verdict(
             "revision",
             method,
-            article.article_id,
-            version_id,
-            offset,
-            of=current,
-            same=same.article_id if same else None,
+            known.article,
+            version,
+            *current,
+            same_text_as=same,
+            match=match._replace(contains=NO_ID, resembles=NO_ID, guard=None) if match.same else _Match(),
         )
 
-    def _same_text(self, s: Signature, content: bytes, article_id: UUID) -> _Text | None:
-        """The earliest text of another article, in the window, that says the same and may be called the original."""
-        across_sources = s.words >= SHORT_TEXT_WORDS and not s.wall
-        return next(
-            (
-                text
-                for text in self._texts.get(content, ())
-                if text.article_id != article_id and (across_sources or text.source == s.source)
-            ),
-            None,
-        )
+    def _same_text(self, i: int, e: Entry, article: bytes) -> _Match:
+        exact = self._exact(i, e, article)
+        if exact is not None:
+            return _Match(exact, "exact", 1.0, 1.0)
+        return self._near(i, e, article)
 
-    def _remember(self, s: Signature, content: bytes, verdict: Verdict) -> None:
-        article = self._articles.get(verdict.article_id)
-        holds_text = verdict.kind in ("new", "revision", "copy")
-        delivery_id = s.delivery_id if holds_text else verdict.of_delivery
-        if delivery_id is None:
-            raise AssertionError("a delivery without a text of its own names the one that has it")
-        if article is None:
-            article = _Article(
-                verdict.article_id, self._now_ms, content, verdict.version_id, delivery_id, s.observed_at
+    def _exact(self, i: int, e: Entry, article: bytes) -> _Text | None:
+        """The earliest text of another article that says the same and may be called the original."""
+        at = i * self._KEYS + 4
+        numbers = list(reversed(self._content.get(e.content, ())))
+        if self._lookup.anything(at):
+            for number in self._lookup.all(at):
+                numbers.append(number)
+                if len(numbers) > FREQUENT:
+                    break
+        across_sources = e.words >= SHORT_TEXT_WORDS and not e.wall
+        source = _source(e.source)
+        newest: dict[bytes, _Text] = {}  # of each article its newest text that says this
+        for number in numbers:
+            row = self._window.row(number) if number >= self._window.live else None
+            if (
+                row is not None
+                and row.content == e.content
+                and row.article != article
+                and (across_sources or row.source == source)
+            ):
+                newest.setdefault(row.article, _Text(number, row))
+        return min(newest.values(), default=None, key=lambda text: text.number)
+
+    def _near(self, i: int, e: Entry, article: bytes) -> _Match:
+        """The earliest text of another article that has enough of this one, or that this one has enough of."""
+        asked = self._asked[i]
+        if not len(asked):
+            return _Match()
+        hits, rare = self._hits(i)
+        likely = self._candidates(e, asked, hits, rare)
+        text = likeness.Text(Sets(e.shingles, e.numbers, e.names), e.shingle_count, e.words)
+        found: list[tuple[_Text, Likeness]] = []
+        for number in likely:
+            row = self._window.row(number)
+            if row.article == article:
+                continue
+            older = likeness.Text(self._window.sets(number, row), row.shingle_count, row.words)
+            like = likeness.compare(text, older)
+            if like.containment >= likeness.THRESHOLD:
+                found.append((_Text(number, row), like))
+        if not found:
+            return _Match()
+        found.sort(key=lambda pair: pair[0].number)
+        apart: list[tuple[float, bytes, Guard]] = []
+        contained: list[tuple[float, bytes]] = []
+        for other, like in found:
+            score = round(like.containment, 4)
+            if like.contains:
+                contained.append((score, other.row.article))
+            elif like.swapped:
+                apart.append((score, other.row.article, "template"))
+            elif self._only_what_many_share(article, asked, hits, rare, other):
+                apart.append((score, other.row.article, "boilerplate"))
+            else:
+                return _Match(other, "near", score, likeness.THRESHOLD)
+        if contained:
+            score, contains = max(contained, key=lambda c: c[0])
+            return _Match(score=score, threshold=likeness.THRESHOLD, contains=contains)
+        score, resembles, guard = max(apart, key=lambda a: a[0])
+        return _Match(score=score, threshold=likeness.THRESHOLD, resembles=resembles, guard=guard)
+
+    def _hits(self, i: int) -> tuple[list[tuple[int, int]], Mask]:
+        """Pairs (place in what was asked, row) of texts in the window, and a mask of what is not frequent."""
+        window = self._window
+        asked = self._asked[i]
+        end = int(self._ask_ends[i])
+        begin = end - len(asked)
+        first, last = np.searchsorted(self._hit_query, [begin, end])
+        query, rows = self._hit_query[first:last] - begin, self._hit_rows[first:last]
+        live = rows >= window.live
+        query, rows = query[live], rows[live]
+        if self._sampled:
+            more = [(q, n) for q, h in enumerate(asked.tolist()) for n in self._sampled.get(h, ()) if n >= window.live]
+            if more:
+                added = np.array(more, dtype=np.int64)
+                query, rows = np.concatenate([query, added[:, 0]]), np.concatenate([rows, added[:, 1]])
+        rare = np.bincount(query, minlength=len(asked)) <= FREQUENT
+        kept = rare[query]
+        return list(zip(query[kept].tolist(), rows[kept].tolist(), strict=True)), rare
+
+    def _candidates(self, e: Entry, asked: Hashes, hits: Sequence[tuple[int, int]], rare: Mask) -> list[int]:
+        """The rows that share enough samples to be worth a comparison, the most promising first."""
+        counts: dict[int, int] = {}
+        for _, number in hits:
+            counts[number] = counts.get(number, 0) + 1
+        posted = len(_sample(e))
+        share = likeness.THRESHOLD * np.count_nonzero(rare) / len(rare)
+        likely = [
+            (-count, number)
+            for number, count in counts.items()
+            if count >= 2 or share * min(posted, self._posted(number)) < EXPECT_TWO
+        ]
+        return [number for _, number in sorted(likely)[:MOST_CANDIDATES]]
+
+    def _posted(self, number: int) -> int:
+        """How many samples of a row are posted, or will be with this portion."""
+        at = number - (self._window.next - len(self._samples))
+        return len(self._samples[at]) if at >= 0 else self._window.sampled(number)
+
+    def _only_what_many_share(
+        self, article: bytes, asked: Hashes, hits: Sequence[tuple[int, int]], rare: Mask, other: _Text
+    ) -> bool:
+        """Whether two texts are alike by what other articles have too, and differ in what is their own."""
+        having: dict[int, set[bytes]] = {}
+        for query, number in hits:
+            having.setdefault(query, set()).add(self._article_of(number))
+        ours = (article, other.row.article)
+        others = np.array([len(having.get(q, set()).difference(ours)) for q in range(len(asked))])
+        in_other = np.isin(asked, self._window.sets(other.number, other.row).shingles)
+        shared_by_many = ~rare | (others >= SHARED_BY_OTHERS)
+        range_end = asked[-1]
+        theirs = int(np.searchsorted(self._window.sets(other.number, other.row).shingles, range_end, side="right"))
+        many = int(np.count_nonzero(in_other & shared_by_many))
+        own_of_one, own_of_other = int(np.count_nonzero(~shared_by_many)), theirs - many
+        left = min(own_of_one, own_of_other)
+        if left < OWN_LEFT * min(len(asked), theirs):
+            return False
+        return int(np.count_nonzero(in_other & ~shared_by_many)) < OWN_THRESHOLD * left
+
+    def _article_of(self, number: int) -> bytes:
+        return self._window.row(number).article
+
+    def _remember(
+        self, e: Entry, v: _Verdict, known: Row | None, again: bool, now_ms: int, sample: Hashes, place: bytes
+    ) -> int:
+        holds_text = v.kind in ("new", "revision", "copy")
+        holder = e.delivery if holds_text else v.of_delivery
+        observed = _microseconds(e.observed_at)
+        current = (e.content, v.version, holder, observed)
+        if e.verdict is not None and e.verdict.current is not None:
+            c = e.verdict.current
+            current = (
+                bytes.fromhex(c.content_hash),
+                c.version_id.bytes,
+                c.delivery_id.bytes,
+                _microseconds(c.observed_at),
             )
-            self._articles[verdict.article_id] = article
-        article.touched_ms = self._now_ms
-        article.versions[verdict.version_id] = _Seen(delivery_id, s.metadata_digest)
-        if verdict.kind != "redelivery" and s.observed_at >= article.observed_at:
-            article.observed_at = s.observed_at
-            if holds_text:
-                article.content_hash, article.version_id, article.delivery_id = content, verdict.version_id, delivery_id
-        self._deliveries[s.delivery_id] = (verdict.article_id, verdict.version_id, delivery_id)
-        if s.item_key is not None:
-            self._items[s.item_key] = verdict.article_id
-            article.item_keys.add(s.item_key)
-        if verdict.kind in ("new", "revision"):
-            text = _Text(verdict.article_id, verdict.version_id, s.delivery_id, s.source, self._now_ms)
-            self._texts.setdefault(content, deque()).append(text)
-
-    def _forget(self) -> None:
-        """Let go of what left the window, oldest first; an article stays while it is delivered."""
-        oldest_ms = self._now_ms - self._window_ms
-        while self._ages and self._ages[0].log_ms < oldest_ms:
-            entry = self._ages.popleft()
-            del self._verdicts[entry.place]
-            article = self._articles.get(entry.article_id)
-            if article is not None and article.touched_ms < oldest_ms:
-                del self._articles[entry.article_id]
-                for key in article.item_keys:
-                    if self._items.get(key) == article.article_id:
-                        del self._items[key]
-            self._deliveries.pop(entry.delivery_id, None)
-            texts = self._texts.get(entry.content, deque())
-            while texts and texts[0].log_ms < oldest_ms:
-                texts.popleft()
-            if not texts:
-                self._texts.pop(entry.content, None)
-
-    def _verdict(
-        self,
-        kind: Kind,
-        method: Method | None,
-        article_id: UUID,
-        version_id: UUID,
-        offset: int,
-        of: tuple[UUID, UUID, UUID] | None = None,
-        same: UUID | None = None,
-    ) -> Verdict:
-        of_article, of_version, of_delivery = of or (None, None, None)
-        return Verdict(
-            kind, method, article_id, version_id, of_article, of_version, of_delivery, same, offset, self._now_ms
+        elif known is not None:
+            was = (known.current_content, known.current_version, known.current_delivery, known.current_observed)
+            if v.kind == "redelivery" or observed < known.current_observed:
+                current = was
+            elif not holds_text:
+                current = (*was[:3], observed)
+        is_text = v.kind in ("new", "revision")
+        sets = b"".join(a.tobytes() for a in (e.shingles, e.numbers, e.names)) if is_text else b""
+        m = v.match
+        number = self._window.append(
+            Row(
+                log_offset=e.log_offset,
+                log_ms=now_ms,
+                raw_topic=e.raw_topic,
+                raw_partition=e.raw_partition,
+                raw_offset=e.raw_offset,
+                delivery=e.delivery,
+                article=v.article,
+                version=v.version,
+                item=e.item or NO_ID,
+                content=e.content,
+                metadata=e.metadata,
+                kind=_KINDS.index(v.kind),
+                method=_METHODS.index(v.method),
+                guard=_GUARDS.index(m.guard),
+                rules_version=e.rules_version,
+                of=v.of,
+                of_version=v.of_version,
+                of_delivery=v.of_delivery,
+                same_text_as=v.same_text_as,
+                contains=m.contains,
+                resembles=m.resembles,
+                score=math.nan if m.score is None else m.score,
+                threshold=math.nan if m.threshold is None else m.threshold,
+                holder=holder,
+                current_content=current[0],
+                current_version=current[1],
+                current_delivery=current[2],
+                current_observed=current[3],
+                source=_source(e.source),
+                words=e.words,
+                shingle_count=e.shingle_count,
+                sets_at=0,
+                shingles=len(e.shingles) if is_text else 0,
+                numbers=len(e.numbers) if is_text else 0,
+                names=len(e.names) if is_text else 0,
+            ),
+            sets,
         )
+        self._post(_PLACE, place, number)
+        self._post(_DELIVERY, e.delivery, number)
+        if not again:
+            self._post(_ARTICLE, v.article, number)
+            self._post(_VERSION, v.article + v.version, number)
+            if e.item is not None:
+                self._post(_ITEM, e.item, number)
+        if is_text:
+            self._content.setdefault(e.content, []).append(number)
+            self._content_posts.append((_key_hash(_CONTENT, e.content), number, NO_ROW))
+            for h in sample.tolist():
+                self._sampled.setdefault(h, []).append(number)
+        self._samples.append(sample if is_text else _NOTHING)
+        return number
 
-    def _decision(self, s: Signature, v: Verdict) -> Decision:
-        return Decision(
-            delivery_id=s.delivery_id,
-            article_id=v.article_id,
-            version_id=v.version_id,
-            kind=v.kind,
-            method=v.method,
-            of=v.of,
-            of_version=v.of_version,
-            of_delivery=v.of_delivery,
-            same_text_as=v.same_text_as,
-            score=1.0 if v.method == "exact" else None,
-            threshold=1.0 if v.method == "exact" else None,
-            rules_version=s.rules_version,
-            log_id=self._log_id,
-            log_offset=v.log_offset,
-            decided_at=utc(v.log_ms),
-            raw=Coordinates(topic_id=s.raw.topic_id, partition=s.raw.partition, offset=s.raw.offset),
-            observed_at=s.observed_at,
-            source=s.source,
-        )
+    def _post(self, kind: bytes, key: bytes, number: int) -> None:
+        if (kind, key) not in self._posts:
+            self._posts[kind, key] = self._lookup.search(kind, key)
+        self._lookup.added[kind, key] = number
+
+
+_PLACE: Final = b"p"
+_DELIVERY: Final = b"d"
+_ARTICLE: Final = b"a"
+_ITEM: Final = b"i"
+_VERSION: Final = b"v"
+_CONTENT: Final = b"c"
+_METHODS_BY_NAME: Final[dict[str, Method]] = {"url": "url", "item": "item", "text": "text"}
+
+
+def _place(topic: bytes, partition: int, offset: int) -> bytes:
+    return topic + partition.to_bytes(4, "big") + offset.to_bytes(8, "big")
+
+
+def _key_hash(kind: bytes, key: bytes) -> int:
+    return xxhash.xxh32_intdigest(kind + key)
+
+
+def _has(row: Row, kind: bytes, key: bytes) -> bool:
+    """Whether this row was posted under the key, and not only under its hash."""
+    if kind == _PLACE:
+        return _place(row.raw_topic, row.raw_partition, row.raw_offset) == key
+    if kind == _DELIVERY:
+        return row.delivery == key
+    if kind == _ARTICLE:
+        return row.article == key
+    if kind == _ITEM:
+        return row.item == key
+    return row.article + row.version == key
+
+
+def _source(name: str) -> int:
+    return xxhash.xxh3_64_intdigest(name.encode())
+
+
+def _version(article: bytes, text_digest: str) -> bytes:
+    return identity.version_id(identity.ArticleId(UUID(bytes=article)), text_digest).bytes
+
+
+def _sample(e: Entry) -> Hashes:
+    """The smallest hashes of a text, those that are posted; none of a text that is never a near copy."""
+    if e.words < SHORT_TEXT_WORDS or e.wall:
+        return _NOTHING
+    return e.shingles[: max(FEWEST_SAMPLES, int(np.searchsorted(e.shingles, SAMPLE_LIMIT)))]
+
+
+def _given(e: Entry, v: Verdict) -> _Verdict:
+    article = v.article_id.bytes if v.article_id else e.article
+    match = _Match(
+        score=v.score,
+        threshold=v.threshold,
+        contains=_bytes(v.contains),
+        resembles=_bytes(v.resembles),
+        guard=v.guard,
+    )
+    return _Verdict(
+        v.kind,
+        v.method,
+        article,
+        v.version_id.bytes if v.version_id else _version(article, e.text_digest),
+        _bytes(v.of),
+        _bytes(v.of_version),
+        _bytes(v.of_delivery),
+        _bytes(v.same_text_as),
+        match,
+    )
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def _uuid(value: bytes) -> UUID | None:
+    return None if value == NO_ID else UUID(bytes=value)
+
+
+def _bytes(value: UUID | None) -> bytes:
+    return value.bytes if value else NO_ID
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -56,12 +56,14 @@ class Deduplicate:
         """Decide a batch. Returning acknowledges it: what fails for a while is tried again in here, for ever."""
         for part in incoming.parts(records, self.journal):
             prepared, dead = await asyncio.to_thread(self._prepare, part)  # 1. pure: clean, fingerprint
-            decisions = await self.signatures.decide([p.signature for _, p in prepared]) if prepared else []
-            #                                                                2. the log has their place in the order
-            crash.at("deduplicate.after_append")
             sent = incoming.dead_letter_records(dead)
-            for (record, delivery), decision in zip(prepared, decisions, strict=True):
-                sent += outcomes(delivery, decision, record.headers)
+            if prepared:
+                decided = await self.signatures.decide([p.signature for _, p in prepared])
+                #                                                            2. the log has their place in the order
+                crash.at("deduplicate.after_append")
+                for (record, delivery), decision in zip(prepared, decided.decisions, strict=True):
+                    sent += outcomes(delivery, decision, record.headers)
+                sent.append(decided.verdicts)
             await self.publisher.publish(sent)  # 3. the broker has every outcome; a crash before repeats them all
             crash.at("deduplicate.after_publish")
 
@@ -86,13 +88,16 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
     rules = cleaning.load_rules()
     journal = CrashJournal(settings.data_dir / "journal", STAGE, str(ids[topics.RAW]))
 
+    folder = settings.data_dir / "index"
+    folder.mkdir(parents=True, exist_ok=True)
+
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
 
     async def open_step() -> tuple[Deduplicate, asyncio.Task[None]]:
         publisher = await Publisher.open(bootstrap_servers, STAGE)
         signatures = await SignatureLog.open(
-            bootstrap_servers, publisher, ids[topics.SIGNATURES], rules.version, window_ms, keep_ms
+            bootstrap_servers, publisher, ids[topics.SIGNATURES], rules.version, window_ms, keep_ms, folder
         )
         return Deduplicate(signatures, publisher, journal, rules), guard.watched(signatures.follow(), "signature log")
 
@@ -116,5 +121,5 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
         await step.signatures.close()
         await step.publisher.close()
 
-    log.info("the replica is up to date", articles_known=step.signatures.articles_known)
+    log.info("the replica is up to date", deliveries_known=step.signatures.deliveries_known)
     worker.run(app, loop, settings, close=close, continuity=continuity)

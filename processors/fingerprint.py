@@ -44,7 +44,7 @@ def prepare(article: RawArticle, raw: Coordinates, rules: cleaning.Rules) -> Pre
     if not _WORD.search(cleaned.text):
         what = "nothing but boilerplate" if _WORD.search(article.body) else "not a single word"
         raise InvalidRecord(Reason.NO_TEXT, f"The body holds {what}.")
-    content = identity.content_hash(article.title, cleaned.text)
+    content = identity.content_hash(cleaning.clean_title(article.title, rules, article.source), cleaned.text)
     metadata = Metadata(
         url=article.url,
         source_item_id=article.source_item_id,

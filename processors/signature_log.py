@@ -2,12 +2,17 @@
 
 The topic has one partition, so its offsets are an order that all workers agree on; the replica applies it strictly in
 that order. A batch waits for its own records: behind or without a broker that is back-pressure, never a guess.
+
+With its outcomes a worker appends the verdicts of its batch. A replica that starts takes them as they are: they may
+hang on records that have left the log since (docs/decisions/0008-verdicts-in-the-log.md).
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -15,15 +20,28 @@ from aiokafka.errors import KafkaConnectionError, OffsetOutOfRangeError
 
 from pipeline import backoff, events, logs, metrics, topics
 from pipeline.errors import InvalidRecord, Stop, Unavailable
-from pipeline.records import Decision, Signature
+from pipeline.records import VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
+from processors import entry
 from processors.decisions import SignatureIndex
+from processors.entry import Entry
 from processors.publisher import Outgoing, Publisher
+from processors.window import NO_ROW
 
 log = logs.get(__name__)
 
 LOG: Final = TopicPartition(topics.SIGNATURES, 0)
+#: A record whose verdict does not come within so many records is decided by the replica itself.
+HOLD_RECORDS: Final = 10_000
 _POLL_MS: Final = 1000
 _PROGRESS_SECONDS: Final = 2.0
+_SOURCE: Final = "/processors/deduplicate"
+
+
+class Decided(NamedTuple):
+    """A batch with its place in the order: what each delivery is, and the record that tells other replicas."""
+
+    decisions: list[Decision]
+    verdicts: Outgoing
 
 
 class SignatureLog:
@@ -36,6 +54,7 @@ class SignatureLog:
         self._next = 0  # offset of the next record to apply
         self._moved = asyncio.Condition()
         self._following = False
+        self._latest: deque[tuple[int, int]] = deque(maxlen=HOLD_RECORDS)  # (offset, row), decided here
 
     @classmethod
     async def open(
@@ -46,8 +65,12 @@ class SignatureLog:
         rules_version: int,
         window_ms: int,
         keep_ms: int,
+        folder: Path | None = None,
     ) -> "SignatureLog":
-        """Connect and apply what the log holds of the last `keep_ms` (2 W + lag), saying how far it is."""
+        """Connect and apply what the log holds of the last `keep_ms` (2 W + lag), saying how far it is.
+
+        `folder` is where the index keeps its files while the process lives.
+        """
         async for attempt in backoff.attempts("deduplicate"):
             with attempt:
                 consumer = AIOKafkaConsumer(
@@ -64,7 +87,7 @@ class SignatureLog:
                     await consumer.stop()
                     raise Unavailable(f"Kafka does not answer at {bootstrap_servers}.") from error
                 consumer.assign([LOG])
-        replica = cls(consumer, publisher, SignatureIndex(log_id, rules_version, window_ms))
+        replica = cls(consumer, publisher, SignatureIndex(log_id, rules_version, window_ms, folder))
         try:
             await replica._replay(keep_ms)
         except BaseException:
@@ -80,24 +103,35 @@ class SignatureLog:
         self._next = first = max(start, found.offset) if found is not None else end
         self._consumer.seek(LOG, self._next)
         said = time.monotonic()
+        held = _Held()
         while self._next < end:
-            await self._apply_next()
+            self._index.apply_all(held.take(await self._read(), self._next >= end))
+            metrics.index_entries.set(len(self._index))
             if time.monotonic() - said > _PROGRESS_SECONDS:
                 said = time.monotonic()
                 log.info("replaying the signature log", done=self._next - first, of=end - first)
 
     @property
-    def articles_known(self) -> int:
-        """How many articles the replica knows."""
+    def deliveries_known(self) -> int:
+        """How many deliveries the replica knows."""
         return len(self._index)
 
     async def follow(self) -> None:
         """Apply the log as it grows, for ever. Raises Stop when going on would guess or forget."""
-        self._following = True
         while True:
-            await self._apply_next()
+            read = await self._read()
+            entries = [e for e in read if isinstance(e, Entry)]
+            for e, applied in zip(entries, self._index.apply_all(entries), strict=True):
+                if not applied.replay:
+                    self._latest.append((e.log_offset, applied.row))
+                (metrics.replays if applied.replay else metrics.decisions.labels(kind=applied.kind)).inc()
+            self._compare([v for v in read if isinstance(v, Verdict)])
+            metrics.index_entries.set(len(self._index))
+            async with self._moved:
+                self._moved.notify_all()
 
-    async def _apply_next(self) -> None:
+    async def _read(self) -> list[Entry | Verdict]:
+        """The next records of the log, in order."""
         try:
             batches = await self._consumer.getmany(LOG, timeout_ms=_POLL_MS)
         except OffsetOutOfRangeError as error:
@@ -106,26 +140,27 @@ class SignatureLog:
                 "shortened or made anew, and decisions without it would be guesses. Start the worker again: it replays "
                 "what there is; check the topic's retention (docs/operations.md)."
             ) from error
+        found: list[Entry | Verdict] = []
         for record in batches.get(LOG, ()):
-            self._apply(record)
-        metrics.index_entries.set(len(self._index))
-        async with self._moved:
-            self._moved.notify_all()
+            found += _parsed(record)
+            self._next = record.offset + 1
+        return found
 
-    def _apply(self, record: ConsumerRecord) -> None:
-        try:
-            signature = Signature.from_bytes(record.value)
-        except InvalidRecord as error:
-            raise Stop(
-                f"{topics.SIGNATURES} offset {record.offset} cannot be read ({error.detail}): a worker that passes it "
-                "by would decide otherwise than the others. Is a newer version of the pipeline writing to this log?"
-            ) from error
-        outcome = self._index.apply(signature, record.offset, record.timestamp)
-        self._next = record.offset + 1
-        if self._following:
-            (metrics.replays if outcome.replay else metrics.decisions.labels(kind=outcome.decision.kind)).inc()
+    def _compare(self, verdicts: Sequence[Verdict]) -> None:
+        """Another worker that decides otherwise would send other outcomes: better to stop and say so."""
+        if not verdicts:
+            return
+        rows = dict(self._latest)
+        for verdict in verdicts:
+            row = rows.get(verdict.offset)
+            if row is not None and row >= self._index.window.live and not self._index.says(row, verdict):
+                raise Stop(
+                    f"Another worker decided {topics.SIGNATURES} offset {verdict.offset} as {verdict.kind}, and this "
+                    "one otherwise. Do all workers run the same version? Start this one again: it takes what the log "
+                    "says; `news decisions verify` shows what differs."
+                )
 
-    async def decide(self, signatures: Sequence[Signature]) -> list[Decision]:
+    async def decide(self, signatures: Sequence[Signature]) -> Decided:
         """Give these deliveries their place in the order; returns what each is, once this replica has passed them."""
         began = time.monotonic()
         offsets = await self._publisher.publish(
@@ -134,7 +169,7 @@ class SignatureLog:
                     topics.SIGNATURES,
                     str(s.article_id).encode(),
                     s.to_bytes(),
-                    events.headers(s.delivery_id, topics.SIGNATURES, "/processors/deduplicate"),
+                    events.headers(s.delivery_id, topics.SIGNATURES, _SOURCE),
                 )
                 for s in signatures
             ]
@@ -143,15 +178,60 @@ class SignatureLog:
         async with self._moved:
             await self._moved.wait_for(lambda: self._next > highest)
         metrics.log_wait_seconds.observe(time.monotonic() - began)
-        decisions = [self._index.outcome(s) for s in signatures]
-        missing = [s for s, decision in zip(signatures, decisions, strict=True) if decision is None]
+        rows = self._index.rows(signatures)
+        missing = [s for s, row in zip(signatures, rows, strict=True) if row == NO_ROW]
         if missing:
             raise Stop(
                 f"The signature log has no decision about raw offset {missing[0].raw.offset} after the replica passed "
                 "it. Was the log made anew while this worker ran? Start the worker again."
             )
-        return [decision for decision in decisions if decision is not None]
+        verdicts = Verdicts(
+            verdicts=tuple(
+                self._index.verdict(row, s, offset) for s, row, offset in zip(signatures, rows, offsets, strict=True)
+            )
+        )
+        head = events.headers(signatures[0].delivery_id, topics.SIGNATURES, _SOURCE)
+        return Decided(
+            [self._index.decision(row, s) for s, row in zip(signatures, rows, strict=True)],
+            Outgoing(topics.SIGNATURES, VERDICTS_KEY, verdicts.to_bytes(), head),
+        )
 
     async def close(self) -> None:
         """Disconnect."""
         await self._consumer.stop()
+        self._index.close()
+
+
+class _Held:
+    """Records that wait for their verdict, which stands a little later in the log."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque()
+        self._verdicts: dict[int, Verdict] = {}
+
+    def take(self, read: Sequence[Entry | Verdict], is_end: bool) -> list[Entry]:
+        """Add what was read; returns, in order, what can be applied: all at the end of the log."""
+        for what in read:
+            if isinstance(what, Verdict):
+                self._verdicts[what.offset] = what
+            else:
+                self._entries.append(what)
+        ready: list[Entry] = []
+        while self._entries:
+            verdict = self._verdicts.pop(self._entries[0].log_offset, None)
+            if verdict is None and not is_end and len(self._entries) <= HOLD_RECORDS:
+                break
+            ready.append(self._entries.popleft()._replace(verdict=verdict))
+        return ready
+
+
+def _parsed(record: ConsumerRecord) -> Sequence[Entry | Verdict]:
+    try:
+        if record.key == VERDICTS_KEY:
+            return entry.read_verdicts(record.value).verdicts
+        return [entry.read(record.value, record.offset, record.timestamp)]
+    except InvalidRecord as error:
+        raise Stop(
+            f"{topics.SIGNATURES} offset {record.offset} cannot be read ({error.detail}): a worker that passes it "
+            "by would decide otherwise than the others. Is a newer version of the pipeline writing to this log?"
+        ) from error

@@ -7,6 +7,8 @@ from typing import Any, Final
 from kafka import TopicPartition
 
 from pipeline import broker
+from pipeline.records import VERDICTS_KEY
+from pipeline.topics import SIGNATURES
 
 DEADLINE_SECONDS: Final = 60
 
@@ -43,6 +45,11 @@ def records_on(bootstrap_servers: str, topic: str) -> list[Any]:
 
 def values_on(bootstrap_servers: str, topic: str) -> list[bytes]:
     return [record.value for record in records_on(bootstrap_servers, topic)]
+
+
+def signatures_on(bootstrap_servers: str) -> list[Any]:
+    """The signatures in the signature log, without the verdicts about them."""
+    return [r for r in records_on(bootstrap_servers, SIGNATURES) if r.key != VERDICTS_KEY]
 
 
 def size_of(bootstrap_servers: str, *topics: str) -> int:

@@ -19,7 +19,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from pipeline import broker, cleaning, topics
-from pipeline.records import Signature
+from pipeline.records import VERDICTS_KEY, Signature
 from pipeline.settings import Settings
 from processors.decisions import SignatureIndex
 from tests import load
@@ -297,6 +297,8 @@ def decide_offline(instance: Instance) -> dict[tuple[object, ...], tuple[object,
         end = end_of_log(consumer)
         while consumer.position(SIGNATURE_LOG) < end:
             for record in consumer.poll(timeout_ms=1000).get(SIGNATURE_LOG, ()):
+                if record.key == VERDICTS_KEY:
+                    continue
                 signature = Signature.from_bytes(record.value)
                 d = index.apply(signature, record.offset, record.timestamp).decision
                 raw = (d.raw.topic_id, d.raw.partition, d.raw.offset)

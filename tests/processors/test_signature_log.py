@@ -38,6 +38,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 
+RULES_VERSION = cleaning.load_rules().version
 FERRY = delivery(1, "The ferry sank.", url="news.example/ferry")
 COPY = delivery(2, "The ferry sank.", url="mirror.example/ferry", source="mirror")
 REVISION = delivery(3, "The ferry did not sink.", url="news.example/ferry")
@@ -51,7 +52,7 @@ async def publisher(kafka: str) -> AsyncIterator[Publisher]:
 
 
 async def opened(kafka: str, publisher: Publisher) -> SignatureLog:
-    return await SignatureLog.open(kafka, publisher, LOG_ID, 1, 7 * DAY_MS, 15 * DAY_MS)
+    return await SignatureLog.open(kafka, publisher, LOG_ID, RULES_VERSION, 7 * DAY_MS, 15 * DAY_MS)
 
 
 @asynccontextmanager
@@ -74,11 +75,11 @@ def said(decisions: Sequence[Decision]) -> list[tuple[str, int]]:
 
 async def test_deliveries_are_decided_in_the_order_of_the_log(kafka: str, publisher: Publisher) -> None:
     async with replica(kafka, publisher) as log:
-        decisions = await log.decide([FERRY, COPY])
+        decided = await log.decide([FERRY, COPY])
         later = await log.decide([REVISION])
 
-        assert said([*decisions, *later]) == [("new", 0), ("copy", 1), ("revision", 2)]
-        assert log.articles_known == 2
+        assert said([*decided.decisions, *later.decisions]) == [("new", 0), ("copy", 1), ("revision", 2)]
+        assert log.deliveries_known == 3
     assert [Signature.from_bytes(value).delivery_id for value in values_on(kafka, topics.SIGNATURES)] == [
         FERRY.delivery_id,
         COPY.delivery_id,
@@ -90,19 +91,20 @@ async def test_a_worker_that_starts_again_knows_the_log_and_repeats_its_decision
     kafka: str, publisher: Publisher
 ) -> None:
     async with replica(kafka, publisher) as log:
-        before = await log.decide([FERRY, COPY])
+        before = (await log.decide([FERRY, COPY])).decisions
 
     async with replica(kafka, publisher) as log:
-        assert log.articles_known == 2
-        assert await log.decide([FERRY, COPY]) == before
+        assert log.deliveries_known == 2
+        assert (await log.decide([FERRY, COPY])).decisions == before
 
     assert size_of(kafka, topics.SIGNATURES) == 4
 
 
 async def test_two_workers_agree_on_who_was_first(kafka: str, publisher: Publisher) -> None:
     async with replica(kafka, publisher) as one, replica(kafka, publisher) as other:
-        (first,), (second,) = await asyncio.gather(one.decide([FERRY]), other.decide([COPY]))
+        decided = await asyncio.gather(one.decide([FERRY]), other.decide([COPY]))
 
+    (first,), (second,) = (d.decisions for d in decided)
     assert sorted([first.kind, second.kind]) == ["copy", "new"]
     assert {first.of, second.of} == {None, first.article_id if first.kind == "new" else second.article_id}
 
@@ -115,7 +117,7 @@ async def test_a_worker_that_is_behind_waits_and_never_guesses(kafka: str, publi
 
     following = asyncio.create_task(log.follow())
 
-    assert said(await deciding) == [("new", 0)]
+    assert said((await deciding).decisions) == [("new", 0)]
     following.cancel()
     await log.close()
 
@@ -143,7 +145,7 @@ async def test_a_worker_that_starts_on_a_shortened_log_takes_what_there_is(kafka
 
     log = await opened(kafka, publisher)
 
-    assert log.articles_known == 1
+    assert log.deliveries_known == 1
     await log.close()
 
 
@@ -170,7 +172,7 @@ async def test_a_record_in_the_log_that_nobody_can_read_stops_the_worker_that_fo
 
 async def test_a_record_of_newer_rules_stops_the_worker(kafka: str, publisher: Publisher) -> None:
     log = await opened(kafka, publisher)
-    send(kafka, topics.SIGNATURES, [delivery(1, "-", rules_version=2).to_bytes()])
+    send(kafka, topics.SIGNATURES, [delivery(1, "-", rules_version=RULES_VERSION + 1).to_bytes()])
 
     with pytest.raises(Stop, match="update it before it goes on"):
         await log.follow()

@@ -1,0 +1,87 @@
+"""How alike two texts are, from their hashes alone: containment, and what it must not be taken for.
+
+Containment is the share of the smaller text's word 3-shingles that the larger one has (Broder 1997, "On the resemblance
+and containment of documents"). An agency text that was shortened, or got another headline and other boilerplate, keeps
+most of it while its Jaccard similarity falls.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from processors.postings import Hashes
+from processors.window import Sets
+
+#: What a copy's containment must reach. Real copies lie above, reports of one event in other words below 0.25.
+THRESHOLD: Final = 0.45
+#: A newer text with more than this share, and this many words, of its own is an article that contains the older one.
+OWN_SHARE: Final = 0.5
+OWN_WORDS: Final = 150
+#: Fewer swapped numbers or names than this are a correction, whatever their share.
+FEWEST_SWAPS: Final = 3
+
+
+class Text(NamedTuple):
+    """What is compared: the sets, and the sizes that their caps may hide."""
+
+    sets: Sets
+    shingle_count: int
+    words: int
+
+
+class Likeness(NamedTuple):
+    """Of a newer text and an older one."""
+
+    containment: float
+    own_words: int  # words of the newer text that the older one does not have
+    swapped: bool  # the same form with other numbers or names
+    contains: bool  # the newer text has the older one as its smaller part
+
+
+def common(a: Hashes, b: Hashes) -> int:
+    """How many hashes two sorted sets share."""
+    if len(a) > len(b):
+        a, b = b, a
+    if not len(a):
+        return 0
+    at = np.searchsorted(b, a)
+    at[at == len(b)] = 0
+    return int(np.count_nonzero(b[at] == a))
+
+
+def compare(newer: Text, older: Text) -> Likeness:
+    """Hold a newer text against an older one."""
+    a, b = newer.sets.shingles, older.sets.shingles
+    # Of a set larger than the cap only the smallest hashes were kept: both are looked at below the lower of the ends.
+    whole_a, whole_b = newer.shingle_count <= len(a), older.shingle_count <= len(b)
+    if not (whole_a and whole_b) and len(a) and len(b):
+        end = min(a[-1] if not whole_a else b[-1], b[-1] if not whole_b else a[-1])
+        a, b = a[: np.searchsorted(a, end, side="right")], b[: np.searchsorted(b, end, side="right")]
+    shared = common(a, b)
+    smaller = min(len(a), len(b))
+    containment = shared / smaller if smaller else 0.0
+    own = 1 - shared / len(a) if len(a) else 0.0
+    own_words = round(own * newer.words)
+    is_larger = newer.shingle_count > older.shingle_count
+    return Likeness(
+        containment=containment,
+        own_words=own_words,
+        swapped=_swapped(newer.sets, older.sets, containment),
+        contains=is_larger and own > OWN_SHARE and own_words > OWN_WORDS,
+    )
+
+
+def _swapped(newer: Sets, older: Sets, containment: float) -> bool:
+    """Whether the two differ in more numbers or names than in text, as fillings of one form do.
+
+    A paragraph more or less leaves one side without numbers and names of its own; where paragraphs were replaced, the
+    share of both falls with the containment. So only what *both* have of their own counts, beyond what the text lost.
+    """
+    for a, b in ((newer.numbers, older.numbers), (newer.names, older.names)):
+        smaller = min(len(a), len(b))
+        if not smaller:
+            continue
+        own = smaller - common(a, b)  # of the smaller side; the larger side has at least as many
+        if own >= FEWEST_SWAPS and own / smaller > 1 - containment / 2:
+            return True
+    return False

@@ -1,0 +1,291 @@
+"""What the signature log said within the window: one row a record, found by key or by sampled shingle.
+
+Rows and the full sets of hashes lie in memory-mapped files that have no name and vanish with the process: every start
+reads the log again. In memory are only hash tables of numbers (processors/postings.py). Rows are only ever appended, in
+segments; a segment whose last row is older than the window leaves as a whole, so that no record waits for a clean-up.
+"""
+
+import mmap
+import os
+import struct
+import tempfile
+import threading
+import weakref
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from processors.postings import NONE, Hashes, Numbers, Postings
+
+#: Rows of the first segment; each further one has room for as many as all before it, up to the largest.
+SMALLEST_SEGMENT: Final = 8_192
+LARGEST_SEGMENT: Final = 131_072
+#: Postings that a segment has room for per row: keys of a record, sampled shingles of a text.
+_KEYS_PER_ROW: Final = 6
+_SAMPLES_PER_ROW: Final = 48
+#: Address space (not memory, not disk) for the sets of one segment.
+_SETS_BYTES: Final = 1 << 30
+#: A segment ends when it spans this share of the window, so that it can leave soon after its first row.
+_SEGMENTS_PER_WINDOW: Final = 8
+
+NO_ID: Final = bytes(16)
+NO_ROW: Final = -1
+
+
+class Row(NamedTuple):
+    """One record of the log with its verdict, and what its article says after it. Ids are their 16 bytes."""
+
+    log_offset: int
+    log_ms: int
+    raw_topic: bytes
+    raw_partition: int
+    raw_offset: int
+    delivery: bytes
+    article: bytes
+    version: bytes
+    item: bytes
+    content: bytes
+    metadata: bytes
+    kind: int
+    method: int
+    guard: int
+    rules_version: int
+    of: bytes
+    of_version: bytes
+    of_delivery: bytes
+    same_text_as: bytes
+    contains: bytes
+    resembles: bytes
+    score: float
+    threshold: float
+    holder: bytes  # the delivery whose stored row has this text
+    current_content: bytes
+    current_version: bytes
+    current_delivery: bytes
+    current_observed: int  # microseconds since the epoch
+    source: int  # hash of its name
+    words: int
+    shingle_count: int
+    sets_at: int
+    shingles: int
+    numbers: int
+    names: int
+
+
+_ROW: Final = struct.Struct("<qq16siq16s16s16s16s32s16sBBBI16s16s16s16s16s16sdd16s32s16s16sqQIIQHHH")
+_LOG_MS: Final = struct.Struct("<8xq")
+
+
+class Sets(NamedTuple):
+    """The hashes of one text, each array sorted and distinct."""
+
+    shingles: Hashes
+    numbers: Hashes
+    names: Hashes
+
+
+class _Segment:
+    """Rows from `first` on, their sets, and the postings that name them."""
+
+    def __init__(self, first: int, capacity: int, samples: int, folder: Path | None) -> None:
+        self.first = first
+        self.capacity = capacity
+        self.count = 0
+        self.keys = Postings(capacity * _KEYS_PER_ROW)
+        self.key_rows = np.empty(self.keys.capacity + 1, dtype=np.uint32)
+        self.samples = Postings(max(capacity * _SAMPLES_PER_ROW, samples))
+        self.sample_starts = np.empty(capacity + 1, dtype=np.uint32)
+        self.posted = 0  # rows whose samples are in
+        self.sample_starts[0] = 1
+        self.sets_bytes = 0
+        with tempfile.TemporaryFile(dir=folder) as file:
+            # Room on the disk is taken before it is mapped: a full disk is an error here, not a signal later.
+            os.posix_fallocate(file.fileno(), 0, capacity * _ROW.size)
+            self._rows = mmap.mmap(file.fileno(), capacity * _ROW.size)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.truncate(file.fileno(), _SETS_BYTES)
+            self._sets = mmap.mmap(file.fileno(), _SETS_BYTES, access=mmap.ACCESS_READ)
+            self._sets_file = os.dup(file.fileno())
+        self.close = weakref.finalize(self, os.close, self._sets_file)
+
+    def write(self, row: Row, sets: bytes) -> None:
+        if sets:
+            os.pwrite(self._sets_file, sets, self.sets_bytes)
+            self.sets_bytes += len(sets)
+        _ROW.pack_into(self._rows, self.count * _ROW.size, *row)
+        self.count += 1
+
+    def row(self, number: int) -> Row:
+        return Row._make(_ROW.unpack_from(self._rows, (number - self.first) * _ROW.size))
+
+    def log_ms(self, number: int) -> int:
+        return int(_LOG_MS.unpack_from(self._rows, (number - self.first) * _ROW.size)[0])
+
+    def sets(self, row: Row) -> Sets:
+        at = row.sets_at
+        found = np.frombuffer(self._sets, dtype=np.uint32, count=row.shingles + row.numbers + row.names, offset=at)
+        numbers_end = row.shingles + row.numbers
+        return Sets(found[: row.shingles], found[row.shingles : numbers_end], found[numbers_end:])
+
+    def has_room(self, rows: int, samples: int, sets_bytes: int) -> bool:
+        return (
+            self.count + rows <= self.capacity
+            and self.keys.count + rows * _KEYS_PER_ROW <= self.keys.capacity
+            and self.samples.count + samples <= self.samples.capacity
+            and self.sets_bytes + sets_bytes <= _SETS_BYTES
+        )
+
+
+class Window:
+    """All segments. Row numbers count from 0 and are never used twice; `live` is the oldest still in the window."""
+
+    def __init__(self, window_ms: int, folder: Path | None) -> None:
+        self._window_ms = window_ms
+        self._folder = folder
+        self._segments: list[_Segment] = []
+        self.live = 0
+        self.next = 0
+        self.now_ms = 0  # the running maximum of log-append times
+
+    def __len__(self) -> int:
+        """Rows in the window."""
+        return self.next - self.live
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of the hash tables."""
+        return sum(s.keys.nbytes + s.samples.nbytes + 4 * (s.keys.count + s.count) for s in self._segments)
+
+    @property
+    def file_bytes(self) -> int:
+        """Disk of rows and sets."""
+        return sum(s.count * _ROW.size + s.sets_bytes for s in self._segments)
+
+    def prepare(self, rows: int, samples: int, sets_bytes: int, now_ms: int) -> None:
+        """Make sure that one segment has room for a batch. Raises OSError when the disk has none."""
+        last = self._segments[-1] if self._segments else None
+        if last is not None and last.has_room(rows, samples, sets_bytes):
+            old = last.count and now_ms - last.log_ms(last.first) > self._window_ms // _SEGMENTS_PER_WINDOW
+            if not old:
+                return
+        capacity = max(min(max(len(self), SMALLEST_SEGMENT), LARGEST_SEGMENT), rows)
+        self._segments.append(_Segment(self.next, capacity, samples, self._folder))
+
+    def append(self, row: Row, sets: bytes) -> int:
+        """Add a row; returns its number. It is found by key only after `post`."""
+        last = self._segments[-1]
+        last.write(row._replace(sets_at=last.sets_bytes), sets)
+        self.next += 1
+        return self.next - 1
+
+    def forget(self, before_ms: int) -> None:
+        """Let rows appended before then leave the window."""
+        if self.live >= self.next or self._of(self.live).log_ms(self.live) >= before_ms:
+            return
+        while self.live < self.next:
+            segment = self._of(self.live)
+            end = segment.first + segment.count
+            if segment.log_ms(end - 1) >= before_ms:
+                self.live = bisect_left(range(end), before_ms, lo=self.live, key=segment.log_ms)
+                break
+            self.live = end
+        gone = [s for s in self._segments[:-1] if s.first + s.count <= self.live]
+        if gone:
+            del self._segments[: len(gone)]
+            # Giving hundreds of megabytes back to the system takes a while, and nobody waits for it.
+            threading.Thread(target=gone.clear, daemon=True).start()
+
+    def row(self, number: int) -> Row:
+        """The row with this number."""
+        return self._of(number).row(number)
+
+    def sets(self, number: int, row: Row) -> Sets:
+        """Its sets, as views into the file."""
+        return self._of(number).sets(row)
+
+    def newest(self, hashes: Hashes) -> Numbers:
+        """For each key hash the newest row posted under it, or NO_ROW. Other keys may share the hash."""
+        found = np.full(len(hashes), NO_ROW, dtype=np.int64)
+        asking = np.arange(len(hashes))
+        for segment in reversed(self._segments):
+            postings = segment.keys.newest(hashes[asking])
+            hit = postings != NONE
+            found[asking[hit]] = segment.first + segment.key_rows[postings[hit]].astype(np.int64)
+            asking = asking[~hit]
+            if not asking.size:
+                break
+        found[found < self.live] = NO_ROW
+        return found
+
+    def posted(self, key: int) -> Iterator[int]:
+        """All rows in the window posted under one key hash, the newest first."""
+        hashes = np.array([key], dtype=np.uint32)
+        for segment in reversed(self._segments):
+            posting = int(segment.keys.newest(hashes)[0])
+            while posting != NONE:
+                number = segment.first + int(segment.key_rows[posting])
+                if number < self.live:
+                    return
+                yield number
+                posting = segment.keys.older(posting)
+
+    def texts(self, hashes: Hashes, at_most: int) -> tuple[Numbers, Numbers]:
+        """Pairs (place in `hashes`, row) of texts in the window with these samples, the newest `at_most` of each."""
+        left = np.full(len(hashes), at_most, dtype=np.int64)
+        queries: list[Numbers] = []
+        numbers: list[Numbers] = []
+        for segment in reversed(self._segments):
+            query, postings = segment.samples.all(hashes, left)
+            starts = segment.sample_starts[: segment.posted]
+            rows = np.searchsorted(starts, postings.astype(np.uint32), side="right") - 1 + segment.first
+            live = rows >= self.live
+            queries.append(query[live])
+            numbers.append(rows[live])
+            np.subtract.at(left, query, 1)
+        if not queries:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        return np.concatenate(queries), np.concatenate(numbers)
+
+    def sampled(self, number: int) -> int:
+        """How many samples of this row are posted."""
+        segment = self._of(number)
+        at = number - segment.first
+        return int(segment.sample_starts[at + 1]) - int(segment.sample_starts[at])
+
+    def post(self, keys: Sequence[tuple[int, int, int]], samples: Sequence[Hashes]) -> None:
+        """Make rows found: keys as (hash, row, the row it replaces or NO_ROW); samples of the rows since the last call.
+
+        A key that is posted again in one segment takes the place of its older posting: chains stay short.
+        """
+        last = self._segments[-1]
+        table = np.array(keys, dtype=np.int64).reshape(-1, 3)
+        hashes, rows = table[:, 0].astype(np.uint32), table[:, 1] - last.first
+        again = np.flatnonzero(table[:, 2] >= last.first)
+        is_new = np.ones(len(table), dtype=bool)
+        for place, posting in zip(again, last.keys.newest(hashes[again]), strict=True):
+            at = int(posting)
+            while at != NONE and last.first + int(last.key_rows[at]) != table[place, 2]:
+                at = last.keys.older(at)  # another key with the same hash
+            if at != NONE:
+                last.key_rows[at] = rows[place]
+                is_new[place] = False
+        first = last.keys.add(hashes[is_new])
+        last.key_rows[first : last.keys.count + 1] = rows[is_new]
+        counts = np.array([len(s) for s in samples], dtype=np.int64)
+        begin, end = last.posted, last.posted + len(samples)
+        last.sample_starts[begin + 1 : end + 1] = last.samples.count + 1 + np.cumsum(counts)
+        last.samples.add(np.concatenate(samples) if samples else np.empty(0, dtype=np.uint32))
+        last.posted = end
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._segments.clear()
+
+    def _of(self, number: int) -> _Segment:
+        segments = self._segments
+        if number >= segments[-1].first:
+            return segments[-1]
+        return next(s for s in reversed(segments) if s.first <= number)
