@@ -19,7 +19,8 @@ SHINGLE_WORDS: Final = 3
 
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d[\d.,]*\d|\d")
-_CAPITALISED = re.compile(r"\b[^\W\d_]\w+\b")
+# A word after another one or a comma, which does not begin with a lower case letter of a Latin alphabet.
+_INSIDE_SENTENCE = re.compile(r"(?<=[\w,;] )[^\W\d_a-zß-öø-ÿ]\w+")
 # Odd 64-bit constants (xxHash's primes): each place in a shingle has its own, so the order of words counts.
 _PLACES: Final = np.array([0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
 _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)
@@ -90,9 +91,8 @@ def _signature(
 
 
 def _names(text: str) -> set[str]:
-    """Capitalised words that the text never writes in lower case: names, mostly, without a model."""
-    words = set(_CAPITALISED.findall(text))
-    return {word.casefold() for word in words if word[0].isupper() and word.lower() not in words}
+    """Words that are capitalised within a sentence: names, mostly, without a model."""
+    return {word.casefold() for word in _INSIDE_SENTENCE.findall(text) if word[0].isupper()}
 
 
 def _hash(text: str) -> int:

@@ -17,8 +17,14 @@ THRESHOLD: Final = 0.45
 #: A newer text with more than this share, and this many words, of its own is an article that contains the older one.
 OWN_SHARE: Final = 0.5
 OWN_WORDS: Final = 150
-#: Fewer swapped numbers or names than this are a correction, whatever their share.
+#: Fillings of one form differ in more numbers and names than this, plus so many per shingle of the smaller text. A
+#: correction, or several, stays below.
 FEWEST_SWAPS: Final = 3
+SWAPS_PER_SHINGLE: Final = 0.015
+#: Of the shingles that differ, so many at least must be due to them: a replaced paragraph has names of its own too.
+SWAPS_PER_DIFFERENCE: Final = 0.2
+#: They are about equally long.
+SAME_FORM_LENGTHS: Final = 0.5
 
 
 class Text(NamedTuple):
@@ -66,22 +72,20 @@ def compare(newer: Text, older: Text) -> Likeness:
     return Likeness(
         containment=containment,
         own_words=own_words,
-        swapped=_swapped(newer.sets, older.sets, containment),
+        swapped=_swapped(newer.sets, older.sets, len(a), len(b), shared),
         contains=is_larger and own > OWN_SHARE and own_words > OWN_WORDS,
     )
 
 
-def _swapped(newer: Sets, older: Sets, containment: float) -> bool:
-    """Whether the two differ in more numbers or names than in text, as fillings of one form do.
+def _swapped(newer: Sets, older: Sets, shingles: int, older_shingles: int, shared: int) -> bool:
+    """Whether the two are one form with other numbers and names in it: results, earnings, weather, obituaries.
 
-    A paragraph more or less leaves one side without numbers and names of its own; where paragraphs were replaced, the
-    share of both falls with the containment. So only what *both* have of their own counts, beyond what the text lost.
+    Only what *both* have of their own counts: a paragraph more or less, or other boilerplate, adds to one side alone.
     """
-    for a, b in ((newer.numbers, older.numbers), (newer.names, older.names)):
-        smaller = min(len(a), len(b))
-        if not smaller:
-            continue
-        own = smaller - common(a, b)  # of the smaller side; the larger side has at least as many
-        if own >= FEWEST_SWAPS and own / smaller > 1 - containment / 2:
-            return True
-    return False
+    smaller, larger = sorted((shingles, older_shingles))
+    if smaller < SAME_FORM_LENGTHS * larger:
+        return False
+    swaps = sum(
+        min(len(a), len(b)) - common(a, b) for a, b in ((newer.numbers, older.numbers), (newer.names, older.names))
+    )
+    return swaps > max(FEWEST_SWAPS + SWAPS_PER_SHINGLE * smaller, SWAPS_PER_DIFFERENCE * (smaller - shared))

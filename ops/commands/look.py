@@ -115,14 +115,16 @@ def where(
     what: Annotated[str, typer.Argument(metavar="ID|URL", help="An article, version or delivery id, or a URL.")],
     as_json: Json = False,
 ) -> None:
-    """Where a delivery is now: spooled, in Kafka, decided, stored, or a dead letter."""
+    """Where a delivery is now: spooled, in Kafka, decided, being enriched, stored, or a dead letter."""
     from ops import services
     from ops.whereabouts import find
 
     settings = load_settings()
     quiet_logs()
-    rows = find(what, settings, services.find(settings))
+    rows, notes = find(what, settings, services.find(settings))
     show(rows, ("where", "at", "kind", "delivery_id", "article_id", "detail"), as_json=as_json)
+    for note in notes:
+        talk.print(note, markup=False, highlight=False)
     if not rows:
         talk.print(f"Nothing here knows {what}.", markup=False)
         raise typer.Exit(Exit.FAILURE)

@@ -212,7 +212,7 @@ def test_the_revision_shows_what_was_added_and_what_went(stored: str, tmp_path: 
 
     assert re.fullmatch(r"\+ 421\s+- 412", row)
     assert "+ All seats for the first weekend were gone" in outcome.out
-    assert "against    its own text before, version" in outcome.out
+    assert "against its own text before, version" in " ".join(outcome.out.split())
 
 
 @pytest.mark.services

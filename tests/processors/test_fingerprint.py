@@ -68,6 +68,14 @@ def test_boilerplate_counts_neither_as_content_nor_as_shingles() -> None:
     assert dressed.text_digest != bare.text_digest, "as delivered it is another text"
 
 
+def test_the_outlet_behind_a_title_is_no_content_and_stays_in_what_is_stored() -> None:
+    bare, named = prepared(title="Ferry sinks"), prepared(title="Ferry sinks - The New York Times")
+
+    assert named.signature.content_hash == bare.signature.content_hash
+    assert named.metadata.title == "Ferry sinks - The New York Times"
+    assert named.signature.text_digest != bare.signature.text_digest, "as delivered it is another text"
+
+
 @pytest.mark.parametrize(
     "changed", [{"byline": "A. Author"}, {"published_at": NOON}, {"language": "en"}, {"url": "http://a.example"}]
 )
