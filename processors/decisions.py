@@ -438,7 +438,7 @@ class _Portion:
                 contained.append((score, other.row.article))
             elif like.swapped:
                 apart.append((score, other.row.article, "template"))
-            elif self._only_what_many_share(article, asked, hits, rare, other):
+            elif like.other_subject or self._only_what_many_share(article, asked, hits, rare, other):
                 apart.append((score, other.row.article, "boilerplate"))
             else:
                 return _Match(other, "near", score, likeness.THRESHOLD)

@@ -22,9 +22,14 @@ OWN_WORDS: Final = 150
 FEWEST_SWAPS: Final = 3
 SWAPS_PER_SHINGLE: Final = 0.015
 #: Of the shingles that differ, so many at least must be due to them: a replaced paragraph has names of its own too.
-SWAPS_PER_DIFFERENCE: Final = 0.2
+SWAPS_PER_DIFFERENCE: Final = 0.15
 #: They are about equally long.
-SAME_FORM_LENGTHS: Final = 0.5
+SAME_FORM_LENGTHS: Final = 0.6
+#: Below this containment most of the smaller text's numbers and names must be in the larger one too, if it has so many:
+#: what an outlet puts under all its articles is alike without them.
+SURE: Final = 0.75
+SUBJECT_SHARE: Final = 0.5
+FEWEST_SUBJECTS: Final = 4
 
 
 class Text(NamedTuple):
@@ -42,6 +47,7 @@ class Likeness(NamedTuple):
     own_words: int  # words of the newer text that the older one does not have
     swapped: bool  # the same form with other numbers or names
     contains: bool  # the newer text has the older one as its smaller part
+    other_subject: bool  # what is alike hardly names what the texts are about
 
 
 def common(a: Hashes, b: Hashes) -> int:
@@ -74,6 +80,7 @@ def compare(newer: Text, older: Text) -> Likeness:
         own_words=own_words,
         swapped=_swapped(newer.sets, older.sets, len(a), len(b), shared),
         contains=is_larger and own > OWN_SHARE and own_words > OWN_WORDS,
+        other_subject=containment < SURE and _other_subject(newer, older),
     )
 
 
@@ -89,3 +96,13 @@ def _swapped(newer: Sets, older: Sets, shingles: int, older_shingles: int, share
         min(len(a), len(b)) - common(a, b) for a, b in ((newer.numbers, older.numbers), (newer.names, older.names))
     )
     return swaps > max(FEWEST_SWAPS + SWAPS_PER_SHINGLE * smaller, SWAPS_PER_DIFFERENCE * (smaller - shared))
+
+
+def _other_subject(newer: Text, older: Text) -> bool:
+    """Whether the larger text lacks most numbers and names of the smaller one."""
+    smaller, larger = sorted((newer, older), key=lambda text: text.shingle_count)
+    subjects = len(smaller.sets.numbers) + len(smaller.sets.names)
+    if subjects < FEWEST_SUBJECTS:
+        return False
+    kept = common(smaller.sets.numbers, larger.sets.numbers) + common(smaller.sets.names, larger.sets.names)
+    return kept < SUBJECT_SHARE * subjects

@@ -76,6 +76,19 @@ def test_on_raw_and_not_decided(ask: Ask, delivery: Prepared, kafka: str) -> Non
         assert places(ask(what)) == [("in Kafka", "waits for deduplicate")]
 
 
+def test_what_is_not_decided_cannot_be_explained_and_its_place_is_named(
+    delivery: Prepared, kafka: str, database_url: str, tmp_path: Path
+) -> None:
+    send(kafka, topics.RAW, delivery.article, decided(delivery))
+    services = {"NEWS_KAFKA__BOOTSTRAP_SERVERS": kafka, "NEWS_DATABASE__URL": database_url}
+
+    outcome = run_news("explain", URL, NEWS_DATA_DIR=str(tmp_path), **services)
+
+    assert (outcome.status, outcome.out) == (1, "")
+    said = " ".join(outcome.err.split())
+    assert said == f"No decision about {URL} is stored: in Kafka. See `news where {URL}`."
+
+
 def test_decided_and_not_known_to_the_database(ask: Ask, delivery: Prepared, kafka: str) -> None:
     made = decided(delivery)
     send(kafka, topics.DECISIONS, seeded.outcomes(delivery, made)[0], made)
