@@ -417,13 +417,13 @@ class _Portion:
             return _Match()
         hits, rare = self._hits(i)
         likely = self._candidates(e, asked, hits, rare)
-        text = likeness.Text(Sets(e.shingles, e.numbers, e.names), e.shingle_count, e.words)
+        text = likeness.Text(Sets(e.shingles, e.numbers, e.names), e.shingle_count, e.words, _source(e.source))
         found: list[tuple[_Text, Likeness]] = []
         for number in likely:
             row = self._window.row(number)
             if row.article == article:
                 continue
-            older = likeness.Text(self._window.sets(number, row), row.shingle_count, row.words)
+            older = likeness.Text(self._window.sets(number, row), row.shingle_count, row.words, row.source)
             like = likeness.compare(text, older)
             if like.containment >= likeness.THRESHOLD:
                 found.append((_Text(number, row), like))

@@ -19,8 +19,8 @@ SHINGLE_WORDS: Final = 3
 
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d[\d.,]*\d|\d")
-# A word after another one or a comma, which does not begin with a lower case letter of a Latin alphabet.
-_INSIDE_SENTENCE = re.compile(r"(?<=[\w,;] )[^\W\d_a-zß-öø-ÿ]\w+")
+# A word after another one, a comma or a bracket, which does not begin with a lower case letter of a Latin alphabet.
+_INSIDE_SENTENCE = re.compile(r"(?:(?<=[\w,;] )|(?<=\())[^\W\d_a-zß-öø-ÿ]\w+")
 # Odd 64-bit constants (xxHash's primes): each place in a shingle has its own, so the order of words counts.
 _PLACES: Final = np.array([0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
 _MIX: Final = np.uint64(0xFF51AFD7ED558CCD)

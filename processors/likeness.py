@@ -25,10 +25,11 @@ SWAPS_PER_SHINGLE: Final = 0.015
 SWAPS_PER_DIFFERENCE: Final = 0.15
 #: They are about equally long.
 SAME_FORM_LENGTHS: Final = 0.6
-#: Below this containment most of the smaller text's numbers and names must be in the larger one too, if it has so many:
-#: what an outlet puts under all its articles is alike without them.
+#: Below this containment such a share of the smaller text's numbers and names must be in the larger one too, if it has
+#: so many: what an outlet puts under all its articles is alike without them. Of one outlet it must be almost all.
 SURE: Final = 0.75
 SUBJECT_SHARE: Final = 0.5
+SUBJECT_SHARE_OF_ONE_SOURCE: Final = 0.85
 FEWEST_SUBJECTS: Final = 4
 
 
@@ -38,6 +39,7 @@ class Text(NamedTuple):
     sets: Sets
     shingle_count: int
     words: int
+    source: int
 
 
 class Likeness(NamedTuple):
@@ -105,4 +107,5 @@ def _other_subject(newer: Text, older: Text) -> bool:
     if subjects < FEWEST_SUBJECTS:
         return False
     kept = common(smaller.sets.numbers, larger.sets.numbers) + common(smaller.sets.names, larger.sets.names)
-    return kept < SUBJECT_SHARE * subjects
+    share = SUBJECT_SHARE_OF_ONE_SOURCE if newer.source == older.source else SUBJECT_SHARE
+    return kept < share * subjects
