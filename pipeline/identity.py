@@ -11,6 +11,7 @@ import time
 import unicodedata
 import uuid
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NewType
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -63,6 +64,7 @@ def _joined(parts: Iterable[str]) -> str:
     return "".join(f"{len(part)}:{part}" for part in map(printable, parts))
 
 
+@lru_cache(maxsize=64)  # one delivery asks several times
 def canonical_url(url: str) -> str | None:
     """The identity of a web address, or None where the text is not an http(s) address with a host.
 
@@ -162,4 +164,9 @@ def _without_typography(text: str) -> str:
 
 def content_hash(title: str, text: str) -> str:
     """SHA-256 (hex) of cleaned, normalised title + text: equal for two deliveries that say the same."""
-    return hashlib.sha256(_joined((normalised(title), normalised(text))).encode()).hexdigest()
+    return content_hash_of_normalised(normalised(title), normalised(text))
+
+
+def content_hash_of_normalised(title: str, text: str) -> str:
+    """The same, for whoever has normalised them already."""
+    return hashlib.sha256(_joined((title, text)).encode()).hexdigest()

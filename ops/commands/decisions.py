@@ -108,7 +108,9 @@ def _verified(endpoints: "Endpoints", settings: "Settings", first: int) -> tuple
         ).decisions_refused
         log_id: UUID = ids[topics.SIGNATURES]
         older = queries.decisions_before(db, log_id, start)
-        index = SignatureIndex(log_id, cleaning.load_rules().version, window_ms)
+        folder = settings.data_dir / "index"  # its files have no names: nobody else sees them
+        folder.mkdir(parents=True, exist_ok=True)
+        index = SignatureIndex(log_id, cleaning.load_rules().version, window_ms, folder)
         with closing(index), closing(queries.decisions_of_log(db, log_id, max(start, first), end)) as rows:
             verification = Verification(index, rows, start, window_ms, max(start, first))
             with _progress(end - start) as advance:
