@@ -36,8 +36,9 @@ ASK_LIMIT: Final = 2 * SAMPLE_LIMIT
 FREQUENT: Final = 64
 #: So many candidates, those with the most samples in common, are compared exactly.
 MOST_CANDIDATES: Final = 24
-#: A text that would share more samples than this, were it just similar enough, must share two of them.
-EXPECT_TWO: Final = 4.5
+#: Of a text that should share so many samples were it just a copy, 0, 1, 2, … hits are too few: a copy has no more of
+#: them once in 200 times (means of Poisson distributions).
+TOO_FEW_HITS: Final = (5.3, 7.4, 9.3, 11.0, 12.6, 14.1, 15.7, 17.1, 18.6, 20.0, 21.4, 22.8, 24.1, 25.5, 26.8, 28.2)
 #: A shingle that so many other articles have besides the two in question proves nothing about them.
 SHARED_BY_OTHERS: Final = 2
 #: Without such shingles a copy must still reach this containment, estimated from the samples,
@@ -145,8 +146,8 @@ class SignatureIndex:
     def rows(self, signatures: Sequence[Signature]) -> list[int]:
         """The rows of the records at these raw coordinates, NO_ROW for what has not passed through the log."""
         places = [_place(s.raw.topic_id.bytes, s.raw.partition, s.raw.offset) for s in signatures]
-        lookup = _Lookup(self._window, [(_PLACE, place) for place in places])
-        return [lookup.number(i, _PLACE, place) for i, place in enumerate(places)]
+        lookup = _Lookup(self._window, places)
+        return [lookup.number(i, place) for i, place in enumerate(places)]
 
     def says(self, number: int, verdict: Verdict) -> bool:
         """Whether a row holds what another replica decided about its record."""
@@ -221,40 +222,40 @@ class SignatureIndex:
 
 
 class _Lookup:
-    """Rows by key, asked for a whole portion at once; what the portion itself adds comes first."""
+    """Rows by key, asked for a whole portion at once; what the portion itself adds comes first.
 
-    def __init__(self, window: Window, keys: Sequence[tuple[bytes, bytes]]) -> None:
+    A key is one byte that says of what, and the id.
+    """
+
+    def __init__(self, window: Window, keys: Sequence[bytes]) -> None:
         self._window = window
-        self._hashes = np.fromiter((_key_hash(*key) for key in keys), dtype=np.uint32, count=len(keys))
-        self._newest = window.newest(self._hashes)
-        self.added: dict[tuple[bytes, bytes], int] = {}
+        hashes = np.array([xxhash.xxh32_intdigest(key) for key in keys], dtype=np.uint32)
+        self.hashes: list[int] = hashes.tolist()
+        self._newest: list[int] = window.newest(hashes).tolist()
+        self.added: dict[bytes, int] = {}
 
-    def number(self, i: int, kind: bytes, key: bytes) -> int:
+    def number(self, i: int, key: bytes) -> int:
         """The newest row under the `i`-th key, or NO_ROW."""
-        number = self.added.get((kind, key))
+        number = self.added.get(key)
         if number is None:
-            number = int(self._newest[i])
+            number = self._newest[i]
             if number < self._window.live:
                 return NO_ROW
-            if not _has(self._window.row(number), kind, key):
-                number = self.search(kind, key, int(self._hashes[i]))
+            if not _has(self._window.row(number), key):
+                number = self.search(key)
         return number if number >= self._window.live else NO_ROW
 
-    def search(self, kind: bytes, key: bytes, hashed: int | None = None) -> int:
+    def search(self, key: bytes) -> int:
         """The newest row under a key that was not asked for before, or NO_ROW."""
-        number = self.added.get((kind, key))
+        number = self.added.get(key)
         if number is not None:
             return number if number >= self._window.live else NO_ROW
-        numbers = self._window.posted(_key_hash(kind, key) if hashed is None else hashed)
-        return next((n for n in numbers if _has(self._window.row(n), kind, key)), NO_ROW)
-
-    def anything(self, i: int) -> bool:
-        """Whether the window has any row under the hash of the `i`-th key."""
-        return bool(self._newest[i] >= self._window.live)
+        numbers = self._window.posted(xxhash.xxh32_intdigest(key))
+        return next((n for n in numbers if _has(self._window.row(n), key)), NO_ROW)
 
     def all(self, i: int) -> Iterator[int]:
         """All rows of the window under the hash of the `i`-th key, the newest first."""
-        return self._window.posted(int(self._hashes[i]))
+        return self._window.posted(self.hashes[i]) if self._newest[i] >= self._window.live else iter(())
 
 
 class _Portion:
@@ -267,11 +268,13 @@ class _Portion:
         self._entries = entries
         self._rules_version = rules_version
         self._window_ms = window_ms
-        self._posts: dict[tuple[bytes, bytes], int] = {}  # -> the row that a key replaces, or NO_ROW
+        self._posts: dict[bytes, tuple[int, int]] = {}  # -> hash, the row replaced or NO_ROW
+        self._decides = any(e.verdict is None for e in entries)
         self._content: dict[bytes, list[int]] = {}
         self._content_posts: list[tuple[int, int, int]] = []
         self._sampled: dict[int, list[int]] = {}
         self._samples: list[Hashes] = []
+        self._articles: dict[int, bytes] = {}
 
     def apply(self) -> list[Applied]:
         entries, window = self._entries, self._window
@@ -284,20 +287,11 @@ class _Portion:
         samples = [_sample(e) for e in entries]
         sets_bytes = 4 * sum(len(e.shingles) + len(e.numbers) + len(e.names) for e in entries)
         window.prepare(len(entries), sum(map(len, samples)), sets_bytes, max(e.log_ms for e in entries))
-        keys: list[tuple[bytes, bytes]] = []
-        for e in entries:
-            place = _place(e.raw_topic, e.raw_partition, e.raw_offset)
-            keys += (
-                (_PLACE, place),
-                (_DELIVERY, e.delivery),
-                (_ARTICLE, e.article),
-                (_ITEM, e.item or NO_ID),
-                (_CONTENT, e.content),
-            )
-        self._lookup = _Lookup(window, keys)
+        self._keys = [key for e in entries for key in _keys(e)]
+        self._lookup = _Lookup(window, self._keys)
         self._ask(samples)
         applied = [self._apply_one(i, e, samples[i]) for i, e in enumerate(entries)]
-        posts = [(_key_hash(*key), self._lookup.added[key], replaced) for key, replaced in self._posts.items()]
+        posts = [(hashed, self._lookup.added[key], replaced) for key, (hashed, replaced) in self._posts.items()]
         window.post([*posts, *self._content_posts], self._samples)
         return applied
 
@@ -320,12 +314,13 @@ class _Portion:
         now_ms = max(window.now_ms, e.log_ms)
         window.now_ms = now_ms
         window.forget(now_ms - self._window_ms)
-        place = _place(e.raw_topic, e.raw_partition, e.raw_offset)
-        earlier = lookup.number(i * self._KEYS, _PLACE, place)
+        at = i * self._KEYS
+        place, delivery = self._keys[at : at + 2]
+        earlier = lookup.number(at, place)
         if earlier != NO_ROW:
             return Applied(earlier, True, _KINDS[window.row(earlier).kind])
 
-        again = lookup.number(i * self._KEYS + 1, _DELIVERY, e.delivery)
+        again = lookup.number(at + 1, delivery)
         article = NO_ROW if again != NO_ROW else self._known_article(i, e)
         known = window.row(article) if article != NO_ROW else None
         if e.verdict is not None:
@@ -338,14 +333,20 @@ class _Portion:
             v = self._first(i, e)
         else:
             v = self._again(i, e, known)
-        return Applied(self._remember(e, v, known, again != NO_ROW, now_ms, sample, place), False, v.kind)
+        number = self._remember(e, v, known, now_ms, sample)
+        self._post(lookup.hashes[at], place, number, NO_ROW)
+        self._post(lookup.hashes[at + 1], delivery, number, again)
+        if again == NO_ROW:
+            self._post_article(i, e, v, number, article)
+        return Applied(number, False, v.kind)
 
     def _known_article(self, i: int, e: Entry) -> int:
-        number = self._lookup.number(i * self._KEYS + 2, _ARTICLE, e.article)
+        at = i * self._KEYS + 2
+        number = self._lookup.number(at, self._keys[at])
         if number == NO_ROW and e.item is not None:
-            by_item = self._lookup.number(i * self._KEYS + 3, _ITEM, e.item)
+            by_item = self._lookup.number(at + 1, self._keys[at + 1])
             if by_item != NO_ROW:
-                number = self._lookup.search(_ARTICLE, self._window.row(by_item).article)
+                number = self._lookup.search(_ARTICLE + self._window.row(by_item).article)
         return number
 
     def _first(self, i: int, e: Entry) -> _Verdict:
@@ -363,7 +364,7 @@ class _Portion:
         version = _version(known.article, e.text_digest)
         current = (known.article, known.current_version, known.current_delivery)
         says_the_same = e.content == known.current_content
-        number = self._lookup.search(_VERSION, known.article + version)
+        number = self._lookup.search(_VERSION + known.article + version)
         seen = self._window.row(number) if number != NO_ROW else None
         if says_the_same and (seen is None or seen.metadata != e.metadata):
             return _Verdict("unchanged", method, known.article, version, *current)
@@ -389,13 +390,11 @@ class _Portion:
 
     def _exact(self, i: int, e: Entry, article: bytes) -> _Text | None:
         """The earliest text of another article that says the same and may be called the original."""
-        at = i * self._KEYS + 4
         numbers = list(reversed(self._content.get(e.content, ())))
-        if self._lookup.anything(at):
-            for number in self._lookup.all(at):
-                numbers.append(number)
-                if len(numbers) > FREQUENT:
-                    break
+        for number in self._lookup.all(i * self._KEYS + 4):
+            numbers.append(number)
+            if len(numbers) > FREQUENT:
+                break
         across_sources = e.words >= SHORT_TEXT_WORDS and not e.wall
         source = _source(e.source)
         newest: dict[bytes, _Text] = {}  # of each article its newest text that says this
@@ -438,7 +437,9 @@ class _Portion:
                 contained.append((score, other.row.article))
             elif like.swapped:
                 apart.append((score, other.row.article, "template"))
-            elif like.other_subject or self._only_what_many_share(article, asked, hits, rare, other):
+            elif like.other_subject or (
+                like.containment < 1 - OWN_LEFT and self._only_what_many_share(article, asked, hits, rare, other)
+            ):
                 apart.append((score, other.row.article, "boilerplate"))
             else:
                 return _Match(other, "near", score, likeness.THRESHOLD)
@@ -472,46 +473,56 @@ class _Portion:
         counts: dict[int, int] = {}
         for _, number in hits:
             counts[number] = counts.get(number, 0) + 1
-        posted = len(_sample(e))
+        own = len(_sample(e))
         share = likeness.THRESHOLD * np.count_nonzero(rare) / len(rare)
         likely = [
             (-count, number)
             for number, count in counts.items()
-            if count >= 2 or share * min(posted, self._posted(number)) < EXPECT_TWO
+            if count >= len(TOO_FEW_HITS) or share * min(own, self._posted(number)) < TOO_FEW_HITS[count]
         ]
         return [number for _, number in sorted(likely)[:MOST_CANDIDATES]]
 
     def _posted(self, number: int) -> int:
-        """How many samples of a row are posted, or will be with this portion."""
+        """How many samples of a row are posted, or will be with this portion, below the limit of what is asked."""
         at = number - (self._window.next - len(self._samples))
-        return len(self._samples[at]) if at >= 0 else self._window.sampled(number)
+        count = len(self._samples[at]) if at >= 0 else self._window.sampled(number)
+        return count if count > FEWEST_SAMPLES else FEWEST_SAMPLES // 2  # of a short text some lie above it
 
     def _only_what_many_share(
         self, article: bytes, asked: Hashes, hits: Sequence[tuple[int, int]], rare: Mask, other: _Text
     ) -> bool:
         """Whether two texts are alike by what other articles have too, and differ in what is their own."""
-        having: dict[int, set[bytes]] = {}
+        shingles = self._window.sets(other.number, other.row).shingles
+        in_other = _isin(asked, shingles)
+        having: dict[int, list[int]] = {}
         for query, number in hits:
-            having.setdefault(query, set()).add(self._article_of(number))
+            having.setdefault(query, []).append(number)
         ours = (article, other.row.article)
-        others = np.array([len(having.get(q, set()).difference(ours)) for q in range(len(asked))])
-        in_other = np.isin(asked, self._window.sets(other.number, other.row).shingles)
-        shared_by_many = ~rare | (others >= SHARED_BY_OTHERS)
-        range_end = asked[-1]
-        theirs = int(np.searchsorted(self._window.sets(other.number, other.row).shingles, range_end, side="right"))
-        many = int(np.count_nonzero(in_other & shared_by_many))
-        own_of_one, own_of_other = int(np.count_nonzero(~shared_by_many)), theirs - many
-        left = min(own_of_one, own_of_other)
+        by_many = ~rare
+        for query in np.flatnonzero(in_other & rare).tolist():
+            others: set[bytes] = set()
+            for number in having.get(query, ()):
+                others.add(self._article_of(number))
+                if len(others.difference(ours)) >= SHARED_BY_OTHERS:
+                    by_many[query] = True
+                    break
+        theirs = int(np.searchsorted(shingles, asked[-1], side="right"))
+        own, own_of_other = (
+            int(np.count_nonzero(~by_many)),
+            theirs - int(np.count_nonzero(in_other & by_many)),
+        )
+        left = min(own, own_of_other)
         if left < OWN_LEFT * min(len(asked), theirs):
             return False
-        return int(np.count_nonzero(in_other & ~shared_by_many)) < OWN_THRESHOLD * left
+        return int(np.count_nonzero(in_other & ~by_many)) < OWN_THRESHOLD * left
 
     def _article_of(self, number: int) -> bytes:
-        return self._window.row(number).article
+        article = self._articles.get(number)
+        if article is None:
+            article = self._articles[number] = self._window.row(number).article
+        return article
 
-    def _remember(
-        self, e: Entry, v: _Verdict, known: Row | None, again: bool, now_ms: int, sample: Hashes, place: bytes
-    ) -> int:
+    def _remember(self, e: Entry, v: _Verdict, known: Row | None, now_ms: int, sample: Hashes) -> int:
         holds_text = v.kind in ("new", "revision", "copy")
         holder = e.delivery if holds_text else v.of_delivery
         observed = _microseconds(e.observed_at)
@@ -546,7 +557,7 @@ class _Portion:
                 item=e.item or NO_ID,
                 content=e.content,
                 metadata=e.metadata,
-                kind=_KINDS.index(v.kind),
+                kind=_KIND_NUMBERS[v.kind],
                 method=_METHODS.index(v.method),
                 guard=_GUARDS.index(m.guard),
                 rules_version=e.rules_version,
@@ -566,32 +577,39 @@ class _Portion:
                 source=_source(e.source),
                 words=e.words,
                 shingle_count=e.shingle_count,
-                sets_at=0,
+                sets_at=self._window.write_sets(sets),
                 shingles=len(e.shingles) if is_text else 0,
                 numbers=len(e.numbers) if is_text else 0,
                 names=len(e.names) if is_text else 0,
-            ),
-            sets,
+            )
         )
-        self._post(_PLACE, place, number)
-        self._post(_DELIVERY, e.delivery, number)
-        if not again:
-            self._post(_ARTICLE, v.article, number)
-            self._post(_VERSION, v.article + v.version, number)
-            if e.item is not None:
-                self._post(_ITEM, e.item, number)
-        if is_text:
+        if is_text and self._decides:
             self._content.setdefault(e.content, []).append(number)
-            self._content_posts.append((_key_hash(_CONTENT, e.content), number, NO_ROW))
             for h in sample.tolist():
                 self._sampled.setdefault(h, []).append(number)
         self._samples.append(sample if is_text else _NOTHING)
         return number
 
-    def _post(self, kind: bytes, key: bytes, number: int) -> None:
-        if (kind, key) not in self._posts:
-            self._posts[kind, key] = self._lookup.search(kind, key)
-        self._lookup.added[kind, key] = number
+    def _post_article(self, i: int, e: Entry, v: _Verdict, number: int, known: int) -> None:
+        at, lookup = i * self._KEYS + 2, self._lookup
+        article, item = self._keys[at : at + 2]
+        if v.article == e.article:
+            self._post(lookup.hashes[at], article, number, known)
+        else:  # known by the source's own id
+            article = _ARTICLE + v.article
+            self._post(xxhash.xxh32_intdigest(article), article, number, lookup.search(article))
+        version = _VERSION + v.article + v.version
+        seen = lookup.search(version) if known != NO_ROW else NO_ROW
+        self._post(xxhash.xxh32_intdigest(version), version, number, seen)
+        if e.item is not None:
+            self._post(lookup.hashes[at + 1], item, number, lookup.number(at + 1, item))
+        if v.kind in ("new", "revision"):
+            self._content_posts.append((lookup.hashes[at + 2], number, NO_ROW))
+
+    def _post(self, hashed: int, key: bytes, number: int, replaced: int) -> None:
+        if key not in self._posts:
+            self._posts[key] = (hashed, replaced)
+        self._lookup.added[key] = number
 
 
 _PLACE: Final = b"p"
@@ -600,28 +618,46 @@ _ARTICLE: Final = b"a"
 _ITEM: Final = b"i"
 _VERSION: Final = b"v"
 _CONTENT: Final = b"c"
+_KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 _METHODS_BY_NAME: Final[dict[str, Method]] = {"url": "url", "item": "item", "text": "text"}
 
 
+def _isin(some: Hashes, among: Hashes) -> Mask:
+    """Which of some sorted hashes stand among others, sorted too."""
+    at = np.searchsorted(among, some)
+    at[at == len(among)] = 0
+    found: Mask = among[at] == some
+    return found
+
+
 def _place(topic: bytes, partition: int, offset: int) -> bytes:
-    return topic + partition.to_bytes(4, "big") + offset.to_bytes(8, "big")
+    return _PLACE + topic + partition.to_bytes(4, "big") + offset.to_bytes(8, "big")
 
 
-def _key_hash(kind: bytes, key: bytes) -> int:
-    return xxhash.xxh32_intdigest(kind + key)
+def _keys(e: Entry) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """The keys under which a record is looked up, in the order of _Portion._KEYS."""
+    return (
+        _place(e.raw_topic, e.raw_partition, e.raw_offset),
+        _DELIVERY + e.delivery,
+        _ARTICLE + e.article,
+        _ITEM + (e.item or NO_ID),
+        _CONTENT + e.content,
+    )
 
 
-def _has(row: Row, kind: bytes, key: bytes) -> bool:
+def _has(row: Row, key: bytes) -> bool:
     """Whether this row was posted under the key, and not only under its hash."""
-    if kind == _PLACE:
-        return _place(row.raw_topic, row.raw_partition, row.raw_offset) == key
-    if kind == _DELIVERY:
-        return row.delivery == key
-    if kind == _ARTICLE:
-        return row.article == key
-    if kind == _ITEM:
-        return row.item == key
-    return row.article + row.version == key
+    match key[:1]:
+        case b"p":
+            return _place(row.raw_topic, row.raw_partition, row.raw_offset) == key
+        case b"d":
+            return row.delivery == key[1:]
+        case b"a":
+            return row.article == key[1:]
+        case b"i":
+            return row.item == key[1:]
+        case _:
+            return row.article + row.version == key[1:]
 
 
 def _source(name: str) -> int:
@@ -629,7 +665,7 @@ def _source(name: str) -> int:
 
 
 def _version(article: bytes, text_digest: str) -> bytes:
-    return identity.version_id(identity.ArticleId(UUID(bytes=article)), text_digest).bytes
+    return identity.version_id_bytes(article, text_digest)
 
 
 def _sample(e: Entry) -> Hashes:

@@ -20,8 +20,9 @@ _SMALLEST_BITS: Final = 8
 class Postings:
     """Up to `capacity` postings. Memory is taken as they come, so a capacity that is not used costs little."""
 
-    def __init__(self, capacity: int) -> None:
-        bits = max(_SMALLEST_BITS, (capacity - 1).bit_length() - 1)
+    def __init__(self, capacity: int, expected: int) -> None:
+        """Chains are one to two postings long when as many came as `expected`."""
+        bits = max(_SMALLEST_BITS, (expected - 1).bit_length() - 1)
         self._mask = np.uint32((1 << bits) - 1)
         self._heads = np.zeros(1 << bits, dtype=np.uint32)
         self._hashes = np.empty(capacity + 1, dtype=np.uint32)
@@ -66,10 +67,15 @@ class Postings:
             asking = asking[found[asking] != NONE]
         return found
 
+    def first(self, wanted: int) -> int:
+        """The newest posting of one hash, or NONE."""
+        return self._search(int(self._heads[wanted & int(self._mask)]), wanted)
+
     def older(self, posting: int) -> int:
         """The next older posting of the same hash, or NONE."""
-        wanted = self._hashes[posting]
-        posting = int(self._next[posting])
+        return self._search(int(self._next[posting]), int(self._hashes[posting]))
+
+    def _search(self, posting: int, wanted: int) -> int:
         while posting != NONE and self._hashes[posting] != wanted:
             posting = int(self._next[posting])
         return posting

@@ -25,7 +25,9 @@ SMALLEST_SEGMENT: Final = 8_192
 LARGEST_SEGMENT: Final = 131_072
 #: Postings that a segment has room for per row: keys of a record, sampled shingles of a text.
 _KEYS_PER_ROW: Final = 6
-_SAMPLES_PER_ROW: Final = 48
+_SAMPLES_PER_ROW: Final = 64
+#: What they usually are.
+_USUAL_SAMPLES: Final = 32
 #: Address space (not memory, not disk) for the sets of one segment.
 _SETS_BYTES: Final = 1 << 30
 #: A segment ends when it spans this share of the window, so that it can leave soon after its first row.
@@ -94,9 +96,9 @@ class _Segment:
         self.first = first
         self.capacity = capacity
         self.count = 0
-        self.keys = Postings(capacity * _KEYS_PER_ROW)
+        self.keys = Postings(capacity * _KEYS_PER_ROW, capacity * _KEYS_PER_ROW)
         self.key_rows = np.empty(self.keys.capacity + 1, dtype=np.uint32)
-        self.samples = Postings(max(capacity * _SAMPLES_PER_ROW, samples))
+        self.samples = Postings(max(capacity * _SAMPLES_PER_ROW, samples), capacity * _USUAL_SAMPLES)
         self.sample_starts = np.empty(capacity + 1, dtype=np.uint32)
         self.posted = 0  # rows whose samples are in
         self.sample_starts[0] = 1
@@ -111,10 +113,14 @@ class _Segment:
             self._sets_file = os.dup(file.fileno())
         self.close = weakref.finalize(self, os.close, self._sets_file)
 
-    def write(self, row: Row, sets: bytes) -> None:
+    def write_sets(self, sets: bytes) -> int:
+        at = self.sets_bytes
         if sets:
-            os.pwrite(self._sets_file, sets, self.sets_bytes)
+            os.pwrite(self._sets_file, sets, at)
             self.sets_bytes += len(sets)
+        return at
+
+    def write(self, row: Row) -> None:
         _ROW.pack_into(self._rows, self.count * _ROW.size, *row)
         self.count += 1
 
@@ -148,6 +154,7 @@ class Window:
         self._segments: list[_Segment] = []
         self.live = 0
         self.next = 0
+        self._oldest_ms = 0  # nothing in the window is older
         self.now_ms = 0  # the running maximum of log-append times
 
     def __len__(self) -> int:
@@ -174,16 +181,19 @@ class Window:
         capacity = max(min(max(len(self), SMALLEST_SEGMENT), LARGEST_SEGMENT), rows)
         self._segments.append(_Segment(self.next, capacity, samples, self._folder))
 
-    def append(self, row: Row, sets: bytes) -> int:
+    def write_sets(self, sets: bytes) -> int:
+        """Store the sets of the next row; returns the place that the row must name."""
+        return self._segments[-1].write_sets(sets)
+
+    def append(self, row: Row) -> int:
         """Add a row; returns its number. It is found by key only after `post`."""
-        last = self._segments[-1]
-        last.write(row._replace(sets_at=last.sets_bytes), sets)
+        self._segments[-1].write(row)
         self.next += 1
         return self.next - 1
 
     def forget(self, before_ms: int) -> None:
         """Let rows appended before then leave the window."""
-        if self.live >= self.next or self._of(self.live).log_ms(self.live) >= before_ms:
+        if before_ms <= self._oldest_ms or self.live >= self.next:
             return
         while self.live < self.next:
             segment = self._of(self.live)
@@ -192,6 +202,8 @@ class Window:
                 self.live = bisect_left(range(end), before_ms, lo=self.live, key=segment.log_ms)
                 break
             self.live = end
+        if self.live < self.next:
+            self._oldest_ms = self._of(self.live).log_ms(self.live)
         gone = [s for s in self._segments[:-1] if s.first + s.count <= self.live]
         if gone:
             del self._segments[: len(gone)]
@@ -222,9 +234,8 @@ class Window:
 
     def posted(self, key: int) -> Iterator[int]:
         """All rows in the window posted under one key hash, the newest first."""
-        hashes = np.array([key], dtype=np.uint32)
         for segment in reversed(self._segments):
-            posting = int(segment.keys.newest(hashes)[0])
+            posting = segment.keys.first(key)
             while posting != NONE:
                 number = segment.first + int(segment.key_rows[posting])
                 if number < self.live:
