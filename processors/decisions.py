@@ -12,39 +12,19 @@ from typing import Final, NamedTuple, get_args
 from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 import xxhash
 
 from pipeline import identity
 from pipeline.errors import Stop
 from pipeline.records import Current, Decision, Guard, Kind, Method, Signature, Verdict, utc
-from processors import entry, likeness
+from processors import entry, near
 from processors.entry import Entry
-from processors.likeness import Likeness
+from processors.near import SHORT_TEXT_WORDS, Match, Nearest, Text
 from processors.postings import Hashes
-from processors.window import NO_ID, NO_ROW, Row, Sets, Window
+from processors.window import NO_ID, NO_ROW, Row, Window
 
-#: Shorter texts ("Markets are closed today.") are never copies across sources.
-SHORT_TEXT_WORDS: Final = 40
-#: Of each text these shingle hashes are posted: all below a limit (FracMinHash, Irber et al. 2022), so that two texts
-#: choose alike, and at least so many of the smallest, so that short texts are found too.
-SAMPLE_LIMIT: Final = 2**32 // 12
-FEWEST_SAMPLES: Final = 16
-#: A text asks with more of its hashes than it posts: a shorter text may have posted hashes above the limit.
-ASK_LIMIT: Final = 2 * SAMPLE_LIMIT
-#: A shingle in more texts of the window than this is common speech or boilerplate: it brings no candidates.
-FREQUENT: Final = 64
-#: So many candidates, those with the most samples in common, are compared exactly.
-MOST_CANDIDATES: Final = 24
-#: Of a text that should share so many samples were it just a copy, 0, 1, 2, … hits are too few: a copy has no more of
-#: them once in 200 times (means of Poisson distributions).
-TOO_FEW_HITS: Final = (5.3, 7.4, 9.3, 11.0, 12.6, 14.1, 15.7, 17.1, 18.6, 20.0, 21.4, 22.8, 24.1, 25.5, 26.8, 28.2)
-#: A shingle that so many other articles have besides the two in question proves nothing about them.
-SHARED_BY_OTHERS: Final = 2
-#: Without such shingles a copy must still reach this containment, estimated from the samples,
-OWN_THRESHOLD: Final = 0.3
-#: unless less than this share of a text is left without them.
-OWN_LEFT: Final = 0.2
+#: A text that so many versions say word for word is looked for among the newest of them.
+_MOST_SAYING_THE_SAME: Final = 64
 #: Records are taken in portions of at most this many.
 _PORTION: Final = 2_048
 
@@ -53,9 +33,6 @@ _METHODS: Final[tuple[Method | None, ...]] = (None, *get_args(Method))
 _GUARDS: Final[tuple[Guard | None, ...]] = (None, *get_args(Guard))
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_NOTHING: Final = np.empty(0, dtype=np.uint32)
-
-Mask = npt.NDArray[np.bool_]
 
 
 class Outcome(NamedTuple):
@@ -73,25 +50,6 @@ class Applied(NamedTuple):
     kind: Kind
 
 
-class _Text(NamedTuple):
-    """A version that was sent to be enriched: what copies can be copies of."""
-
-    number: int
-    row: Row
-
-
-class _Match(NamedTuple):
-    """The best that was found among other articles' texts."""
-
-    same: _Text | None = None
-    method: Method | None = None
-    score: float | None = None
-    threshold: float | None = None
-    contains: bytes = NO_ID
-    resembles: bytes = NO_ID
-    guard: Guard | None = None
-
-
 class _Verdict(NamedTuple):
     """What is decided about one record; ids are their 16 bytes."""
 
@@ -103,7 +61,7 @@ class _Verdict(NamedTuple):
     of_version: bytes = NO_ID
     of_delivery: bytes = NO_ID
     same_text_as: bytes = NO_ID
-    match: _Match = _Match()
+    match: Match = Match()
 
 
 class SignatureIndex:
@@ -269,12 +227,8 @@ class _Portion:
         self._rules_version = rules_version
         self._window_ms = window_ms
         self._posts: dict[bytes, tuple[int, int]] = {}  # -> hash, the row replaced or NO_ROW
-        self._decides = any(e.verdict is None for e in entries)
         self._content: dict[bytes, list[int]] = {}
         self._content_posts: list[tuple[int, int, int]] = []
-        self._sampled: dict[int, list[int]] = {}
-        self._samples: list[Hashes] = []
-        self._articles: dict[int, bytes] = {}
 
     def apply(self) -> list[Applied]:
         entries, window = self._entries, self._window
@@ -284,30 +238,16 @@ class _Portion:
                     f"The signature log holds rules version {e.rules_version}, this worker has "
                     f"{self._rules_version}: update it before it goes on."
                 )
-        samples = [_sample(e) for e in entries]
+        samples = [near.sample(e) for e in entries]
         sets_bytes = 4 * sum(len(e.shingles) + len(e.numbers) + len(e.names) for e in entries)
         window.prepare(len(entries), sum(map(len, samples)), sets_bytes, max(e.log_ms for e in entries))
         self._keys = [key for e in entries for key in _keys(e)]
         self._lookup = _Lookup(window, self._keys)
-        self._ask(samples)
+        self._near = Nearest(window, entries, samples)
         applied = [self._apply_one(i, e, samples[i]) for i, e in enumerate(entries)]
         posts = [(hashed, self._lookup.added[key], replaced) for key, (hashed, replaced) in self._posts.items()]
-        window.post([*posts, *self._content_posts], self._samples)
+        window.post([*posts, *self._content_posts], self._near.samples)
         return applied
-
-    def _ask(self, samples: Sequence[Hashes]) -> None:
-        """Look up the samples of all records that may need it, side by side."""
-        asked = [
-            e.shingles[: max(len(s), int(np.searchsorted(e.shingles, ASK_LIMIT)))]
-            if len(s) and e.verdict is None
-            else _NOTHING
-            for e, s in zip(self._entries, samples, strict=True)
-        ]
-        self._asked = asked
-        self._ask_ends = np.cumsum([len(a) for a in asked])
-        query, rows = self._window.texts(np.concatenate(asked), FREQUENT + 1)
-        order = np.argsort(query, kind="stable")
-        self._hit_query, self._hit_rows = query[order], rows[order]
 
     def _apply_one(self, i: int, e: Entry, sample: Hashes) -> Applied:
         window, lookup = self._window, self._lookup
@@ -379,25 +319,25 @@ class _Portion:
             version,
             *current,
             same_text_as=same,
-            match=match._replace(contains=NO_ID, resembles=NO_ID, guard=None) if match.same else _Match(),
+            match=match._replace(contains=NO_ID, resembles=NO_ID, guard=None) if match.same else Match(),
         )
 
-    def _same_text(self, i: int, e: Entry, article: bytes) -> _Match:
+    def _same_text(self, i: int, e: Entry, article: bytes) -> Match:
         exact = self._exact(i, e, article)
         if exact is not None:
-            return _Match(exact, "exact", 1.0, 1.0)
-        return self._near(i, e, article)
+            return Match(exact, "exact", 1.0, 1.0)
+        return self._near.find(i, e, article)
 
-    def _exact(self, i: int, e: Entry, article: bytes) -> _Text | None:
+    def _exact(self, i: int, e: Entry, article: bytes) -> Text | None:
         """The earliest text of another article that says the same and may be called the original."""
         numbers = list(reversed(self._content.get(e.content, ())))
         for number in self._lookup.all(i * self._KEYS + 4):
             numbers.append(number)
-            if len(numbers) > FREQUENT:
+            if len(numbers) > _MOST_SAYING_THE_SAME:
                 break
         across_sources = e.words >= SHORT_TEXT_WORDS and not e.wall
-        source = _source(e.source)
-        newest: dict[bytes, _Text] = {}  # of each article its newest text that says this
+        source = near.source(e.source)
+        newest: dict[bytes, Text] = {}  # of each article its newest text that says this
         for number in numbers:
             row = self._window.row(number) if number >= self._window.live else None
             if (
@@ -406,121 +346,8 @@ class _Portion:
                 and row.article != article
                 and (across_sources or row.source == source)
             ):
-                newest.setdefault(row.article, _Text(number, row))
+                newest.setdefault(row.article, Text(number, row))
         return min(newest.values(), default=None, key=lambda text: text.number)
-
-    def _near(self, i: int, e: Entry, article: bytes) -> _Match:
-        """The earliest text of another article that has enough of this one, or that this one has enough of."""
-        asked = self._asked[i]
-        if not len(asked):
-            return _Match()
-        hits, rare = self._hits(i)
-        likely = self._candidates(e, asked, hits, rare)
-        text = likeness.Text(Sets(e.shingles, e.numbers, e.names), e.shingle_count, e.words, _source(e.source))
-        found: list[tuple[_Text, Likeness]] = []
-        for number in likely:
-            row = self._window.row(number)
-            if row.article == article:
-                continue
-            older = likeness.Text(self._window.sets(number, row), row.shingle_count, row.words, row.source)
-            like = likeness.compare(text, older)
-            if like.containment >= likeness.THRESHOLD:
-                found.append((_Text(number, row), like))
-        if not found:
-            return _Match()
-        found.sort(key=lambda pair: pair[0].number)
-        apart: list[tuple[float, bytes, Guard]] = []
-        contained: list[tuple[float, bytes]] = []
-        for other, like in found:
-            score = round(like.containment, 4)
-            if like.contains:
-                contained.append((score, other.row.article))
-            elif like.swapped:
-                apart.append((score, other.row.article, "template"))
-            elif like.other_subject or (
-                like.containment < 1 - OWN_LEFT and self._only_what_many_share(article, asked, hits, rare, other)
-            ):
-                apart.append((score, other.row.article, "boilerplate"))
-            else:
-                return _Match(other, "near", score, likeness.THRESHOLD)
-        if contained:
-            score, contains = max(contained, key=lambda c: c[0])
-            return _Match(score=score, threshold=likeness.THRESHOLD, contains=contains)
-        score, resembles, guard = max(apart, key=lambda a: a[0])
-        return _Match(score=score, threshold=likeness.THRESHOLD, resembles=resembles, guard=guard)
-
-    def _hits(self, i: int) -> tuple[list[tuple[int, int]], Mask]:
-        """Pairs (place in what was asked, row) of texts in the window, and a mask of what is not frequent."""
-        window = self._window
-        asked = self._asked[i]
-        end = int(self._ask_ends[i])
-        begin = end - len(asked)
-        first, last = np.searchsorted(self._hit_query, [begin, end])
-        query, rows = self._hit_query[first:last] - begin, self._hit_rows[first:last]
-        live = rows >= window.live
-        query, rows = query[live], rows[live]
-        if self._sampled:
-            more = [(q, n) for q, h in enumerate(asked.tolist()) for n in self._sampled.get(h, ()) if n >= window.live]
-            if more:
-                added = np.array(more, dtype=np.int64)
-                query, rows = np.concatenate([query, added[:, 0]]), np.concatenate([rows, added[:, 1]])
-        rare = np.bincount(query, minlength=len(asked)) <= FREQUENT
-        kept = rare[query]
-        return list(zip(query[kept].tolist(), rows[kept].tolist(), strict=True)), rare
-
-    def _candidates(self, e: Entry, asked: Hashes, hits: Sequence[tuple[int, int]], rare: Mask) -> list[int]:
-        """The rows that share enough samples to be worth a comparison, the most promising first."""
-        counts: dict[int, int] = {}
-        for _, number in hits:
-            counts[number] = counts.get(number, 0) + 1
-        own = len(_sample(e))
-        share = likeness.THRESHOLD * np.count_nonzero(rare) / len(rare)
-        likely = [
-            (-count, number)
-            for number, count in counts.items()
-            if count >= len(TOO_FEW_HITS) or share * min(own, self._posted(number)) < TOO_FEW_HITS[count]
-        ]
-        return [number for _, number in sorted(likely)[:MOST_CANDIDATES]]
-
-    def _posted(self, number: int) -> int:
-        """How many samples of a row are posted, or will be with this portion, below the limit of what is asked."""
-        at = number - (self._window.next - len(self._samples))
-        count = len(self._samples[at]) if at >= 0 else self._window.sampled(number)
-        return count if count > FEWEST_SAMPLES else FEWEST_SAMPLES // 2  # of a short text some lie above it
-
-    def _only_what_many_share(
-        self, article: bytes, asked: Hashes, hits: Sequence[tuple[int, int]], rare: Mask, other: _Text
-    ) -> bool:
-        """Whether two texts are alike by what other articles have too, and differ in what is their own."""
-        shingles = self._window.sets(other.number, other.row).shingles
-        in_other = _isin(asked, shingles)
-        having: dict[int, list[int]] = {}
-        for query, number in hits:
-            having.setdefault(query, []).append(number)
-        ours = (article, other.row.article)
-        by_many = ~rare
-        for query in np.flatnonzero(in_other & rare).tolist():
-            others: set[bytes] = set()
-            for number in having.get(query, ()):
-                others.add(self._article_of(number))
-                if len(others.difference(ours)) >= SHARED_BY_OTHERS:
-                    by_many[query] = True
-                    break
-        theirs = int(np.searchsorted(shingles, asked[-1], side="right"))
-        own, own_of_other = (
-            int(np.count_nonzero(~by_many)),
-            theirs - int(np.count_nonzero(in_other & by_many)),
-        )
-        left = min(own, own_of_other)
-        if left < OWN_LEFT * min(len(asked), theirs):
-            return False
-        return int(np.count_nonzero(in_other & ~by_many)) < OWN_THRESHOLD * left
-
-    def _article_of(self, number: int) -> bytes:
-        article = self._articles.get(number)
-        if article is None:
-            article = self._articles[number] = self._window.row(number).article
-        return article
 
     def _remember(self, e: Entry, v: _Verdict, known: Row | None, now_ms: int, sample: Hashes) -> int:
         holds_text = v.kind in ("new", "revision", "copy")
@@ -574,7 +401,7 @@ class _Portion:
                 current_version=current[1],
                 current_delivery=current[2],
                 current_observed=current[3],
-                source=_source(e.source),
+                source=near.source(e.source),
                 words=e.words,
                 shingle_count=e.shingle_count,
                 sets_at=self._window.write_sets(sets),
@@ -583,11 +410,9 @@ class _Portion:
                 names=len(e.names) if is_text else 0,
             )
         )
-        if is_text and self._decides:
+        if is_text:
             self._content.setdefault(e.content, []).append(number)
-            for h in sample.tolist():
-                self._sampled.setdefault(h, []).append(number)
-        self._samples.append(sample if is_text else _NOTHING)
+        self._near.add(number, sample if is_text else near.NOTHING)
         return number
 
     def _post_article(self, i: int, e: Entry, v: _Verdict, number: int, known: int) -> None:
@@ -622,14 +447,6 @@ _KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
 _METHODS_BY_NAME: Final[dict[str, Method]] = {"url": "url", "item": "item", "text": "text"}
 
 
-def _isin(some: Hashes, among: Hashes) -> Mask:
-    """Which of some sorted hashes stand among others, sorted too."""
-    at = np.searchsorted(among, some)
-    at[at == len(among)] = 0
-    found: Mask = among[at] == some
-    return found
-
-
 def _place(topic: bytes, partition: int, offset: int) -> bytes:
     return _PLACE + topic + partition.to_bytes(4, "big") + offset.to_bytes(8, "big")
 
@@ -660,24 +477,13 @@ def _has(row: Row, key: bytes) -> bool:
             return row.article + row.version == key[1:]
 
 
-def _source(name: str) -> int:
-    return xxhash.xxh3_64_intdigest(name.encode())
-
-
 def _version(article: bytes, text_digest: str) -> bytes:
     return identity.version_id_bytes(article, text_digest)
 
 
-def _sample(e: Entry) -> Hashes:
-    """The smallest hashes of a text, those that are posted; none of a text that is never a near copy."""
-    if e.words < SHORT_TEXT_WORDS or e.wall:
-        return _NOTHING
-    return e.shingles[: max(FEWEST_SAMPLES, int(np.searchsorted(e.shingles, SAMPLE_LIMIT)))]
-
-
 def _given(e: Entry, v: Verdict) -> _Verdict:
     article = v.article_id.bytes if v.article_id else e.article
-    match = _Match(
+    match = Match(
         score=v.score,
         threshold=v.threshold,
         contains=_bytes(v.contains),

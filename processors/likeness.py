@@ -8,9 +8,12 @@ most of it while its Jaccard similarity falls.
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from processors.postings import Hashes
 from processors.window import Sets
+
+Mask = npt.NDArray[np.bool_]
 
 #: What a copy's containment must reach. Real copies lie above, reports of one event in other words below 0.25.
 THRESHOLD: Final = 0.45
@@ -52,19 +55,21 @@ class Likeness(NamedTuple):
     other_subject: bool  # what is alike hardly names what the texts are about
 
 
+def isin(some: Hashes, among: Hashes) -> Mask:
+    """Which hashes of a sorted set stand in another one."""
+    if not len(among):
+        return np.zeros(len(some), dtype=bool)
+    found: Mask = among.take(among.searchsorted(some), mode="clip") == some
+    return found
+
+
 def common(a: Hashes, b: Hashes) -> int:
     """How many hashes two sorted sets share."""
-    if len(a) > len(b):
-        a, b = b, a
-    if not len(a):
-        return 0
-    at = np.searchsorted(b, a)
-    at[at == len(b)] = 0
-    return int(np.count_nonzero(b[at] == a))
+    return int(np.count_nonzero(isin(a, b) if len(a) < len(b) else isin(b, a)))
 
 
-def compare(newer: Text, older: Text) -> Likeness:
-    """Hold a newer text against an older one."""
+def compare(newer: Text, older: Text) -> Likeness | None:
+    """Hold a newer text against an older one; nothing for those that share less than the threshold."""
     a, b = newer.sets.shingles, older.sets.shingles
     # Of a set larger than the cap only the smallest hashes were kept: both are looked at below the lower of the ends.
     whole_a, whole_b = newer.shingle_count <= len(a), older.shingle_count <= len(b)
@@ -74,6 +79,8 @@ def compare(newer: Text, older: Text) -> Likeness:
     shared = common(a, b)
     smaller = min(len(a), len(b))
     containment = shared / smaller if smaller else 0.0
+    if containment < THRESHOLD:
+        return None
     own = 1 - shared / len(a) if len(a) else 0.0
     own_words = round(own * newer.words)
     is_larger = newer.shingle_count > older.shingle_count

@@ -260,11 +260,15 @@ class Window:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         return np.concatenate(queries), np.concatenate(numbers)
 
-    def sampled(self, number: int) -> int:
-        """How many samples of this row are posted."""
-        segment = self._of(number)
-        at = number - segment.first
-        return int(segment.sample_starts[at + 1]) - int(segment.sample_starts[at])
+    def sampled(self, numbers: Numbers) -> Numbers:
+        """How many samples of each of these rows are posted."""
+        counts = np.empty(len(numbers), dtype=np.int64)
+        for segment in self._segments:
+            here = (numbers >= segment.first) & (numbers < segment.first + segment.posted)
+            at = numbers[here] - segment.first
+            starts = segment.sample_starts
+            counts[here] = starts[at + 1].astype(np.int64) - starts[at]
+        return counts
 
     def post(self, keys: Sequence[tuple[int, int, int]], samples: Sequence[Hashes]) -> None:
         """Make rows found: keys as (hash, row, the row it replaces or NO_ROW); samples of the rows since the last call.
