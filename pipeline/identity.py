@@ -41,6 +41,9 @@ _TRACKING_PARAMETERS = frozenset(
 # After IDNA, lower case. An address with another host (IPv6, escapes) is no identity: its article has its own id.
 _HOST = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
 
+# A path in which nothing can be escaped in two ways.
+_PLAIN_PATH = re.compile(r"(?!.*/\.)[A-Za-z0-9/_.~-]*")
+
 _SURROGATE = re.compile("[\ud800-\udfff\x00]")
 
 
@@ -77,8 +80,10 @@ def canonical_url(url: str) -> str | None:
         if parts.scheme.lower() not in ("http", "https") or host is None:
             return None
         query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _is_tracking(k)]
-        clean = canonicalize_url(safe_url_string(f"http://{host}{parts.path}"))
-        path = urlsplit(clean).path.rstrip("/")
+        path = parts.path
+        if not _PLAIN_PATH.fullmatch(path):
+            path = urlsplit(canonicalize_url(safe_url_string(f"http://{host}{path}"))).path
+        path = path.rstrip("/")
     except (ValueError, UnicodeError):
         return None
     return f"{host}{path}{'?' if query else ''}{urlencode(sorted(query))}"

@@ -18,6 +18,7 @@ MAX_OTHERS: Final = 1024
 SHINGLE_WORDS: Final = 3
 
 _WORD = re.compile(r"\w+")
+_NO_WORD: Final = "".join(c if _WORD.match(c) else " " for c in map(chr, range(128)))
 _NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 # A word that does not begin with a lower case letter of a Latin alphabet, and what stands before it.
 _MAYBE_NAME = re.compile(r"[ (]([^\W\d_a-zß-öø-ÿ]\w+)")
@@ -72,7 +73,7 @@ def _signature(
 ) -> Signature:
     own_id = article.source_item_id
     known_by_url = article.url is not None and identity.canonical_url(article.url) is not None
-    words = _WORD.findall(text)
+    words = _words(text)
     all_shingles = _shingles(words)
     return Signature(
         rules_version=rules.version,
@@ -95,6 +96,11 @@ def _signature(
         numbers=_hashes(set(_NUMBER.findall(body.text))),
         names=_hashes(_names(body.text)),
     )
+
+
+def _words(text: str) -> list[str]:
+    # For plain text the same words in a third of the time.
+    return text.translate(_NO_WORD).split() if text.isascii() else _WORD.findall(text)
 
 
 def _names(text: str) -> set[str]:
@@ -131,8 +137,10 @@ def _shingles(words: list[str]) -> Hashes:
         return np.empty(0, dtype=np.uint32)
     if len(words) < SHINGLE_WORDS:
         return _hashes({" ".join(words)})
-    known = _word_hashes.get
-    one = np.array([known(word) or _word_hash(word) for word in words], dtype=np.uint64)
+    hashes = list(map(_word_hashes.get, words))
+    if None in hashes:
+        hashes = [hashed or _word_hash(word) for hashed, word in zip(hashes, words, strict=True)]
+    one = np.array(hashes, dtype=np.uint64)
     # Array arithmetic on uint64 wraps: that is the hash, on every platform alike.
     mixed = one[:-2] * _PLACES[0] + one[1:-1] * _PLACES[1] + one[2:] * _PLACES[2]
     mixed = (mixed ^ (mixed >> np.uint64(33))) * _MIX

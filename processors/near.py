@@ -32,11 +32,8 @@ ASK_LIMIT: Final = 2 * SAMPLE_LIMIT
 FREQUENT: Final = 64
 #: So many candidates, those with the most samples in common, are compared exactly.
 MOST_CANDIDATES: Final = 24
-#: Of a text that should share so many samples were it just a copy, 0, 1, 2, … hits are too few: a copy has no more of
-#: them once in 200 times (means of Poisson distributions).
-TOO_FEW_HITS: Final = np.array(
-    (5.3, 7.4, 9.3, 11.0, 12.6, 14.1, 15.7, 17.1, 18.6, 20.0, 21.4, 22.8, 24.1, 25.5, 26.8, 28.2, np.inf)
-)
+#: A copy shares fewer samples than are asked of a candidate once in 200 times: standard deviations of a binomial.
+DEVIATIONS: Final = 2.58
 #: A shingle that so many other articles have besides the two in question proves nothing about them.
 SHARED_BY_OTHERS: Final = 2
 #: Without such shingles a copy must still reach this containment, estimated from the samples,
@@ -164,10 +161,8 @@ class Nearest:
             return []
         rows, counts = np.unique(hits.rows, return_counts=True)
         share = likeness.THRESHOLD * np.count_nonzero(hits.rare) / len(hits.rare)
-        most = TOO_FEW_HITS[np.minimum(counts, len(TOO_FEW_HITS) - 1)] / share if share else np.full(len(rows), np.inf)
-        enough = len(sample(e)) < most
-        unsure = np.flatnonzero(~enough)
-        enough[unsure] = self._posted(rows[unsure]) < most[unsure]
+        expected = share * np.minimum(len(sample(e)), self._posted(rows))
+        enough = counts > expected - DEVIATIONS * np.sqrt(expected * (1 - share)) - 0.5
         rows, counts = rows[enough], counts[enough]
         best: list[int] = rows[np.lexsort((rows, -counts))[:MOST_CANDIDATES]].tolist()
         return best
