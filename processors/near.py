@@ -19,6 +19,7 @@ from processors.postings import Hashes, Numbers
 from processors.window import NO_ID, Row, Sets, Window
 
 Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 #: Shorter texts ("Markets are closed today.") are never copies across sources, nor near copies of anything.
 SHORT_TEXT_WORDS: Final = 40
@@ -32,8 +33,11 @@ ASK_LIMIT: Final = 2 * SAMPLE_LIMIT
 FREQUENT: Final = 64
 #: So many candidates, those with the most samples in common, are compared exactly.
 MOST_CANDIDATES: Final = 24
-#: A copy shares fewer samples than are asked of a candidate once in 200 times: standard deviations of a binomial.
-DEVIATIONS: Final = 2.58
+#: A copy shares fewer samples than are asked of a candidate once in 700 times: standard deviations of a binomial.
+DEVIATIONS: Final = 3.0
+#: The most samples of one text that are looked at before its whole set is, in shares of the set and more.
+_LOOK_SHARE: Final = 0.2
+_LOOK_MORE: Final = 16
 #: A shingle that so many other articles have besides the two in question proves nothing about them.
 SHARED_BY_OTHERS: Final = 2
 #: Without such shingles a copy must still reach this containment, estimated from the samples,
@@ -82,6 +86,12 @@ def sample(e: Entry) -> Hashes:
 def source(name: str) -> int:
     """A source's name as the rows hold it."""
     return xxhash.xxh3_64_intdigest(name.encode())
+
+
+def _fewest(expected: Floats, share: float) -> Floats:
+    """What a copy has more of, all but once in 700 times, when so many are expected and each is there by chance."""
+    found: Floats = expected - DEVIATIONS * np.sqrt(expected * (1 - share)) - 0.5
+    return found
 
 
 class Nearest:
@@ -162,10 +172,23 @@ class Nearest:
         rows, counts = np.unique(hits.rows, return_counts=True)
         share = likeness.THRESHOLD * np.count_nonzero(hits.rare) / len(hits.rare)
         expected = share * np.minimum(len(sample(e)), self._posted(rows))
-        enough = counts > expected - DEVIATIONS * np.sqrt(expected * (1 - share)) - 0.5
+        enough = counts > _fewest(expected, share)
         rows, counts = rows[enough], counts[enough]
         best: list[int] = rows[np.lexsort((rows, -counts))[:MOST_CANDIDATES]].tolist()
-        return best
+        return self._closer(hits.asked, best)
+
+    def _closer(self, asked: Hashes, likely: Sequence[int]) -> list[int]:
+        """Those that still look like copies when all their small hashes are looked at, posted or not."""
+        if not likely:
+            return []
+        sets = [self._window.shingles(number) for number in likely]
+        parts = [s[: int(_LOOK_SHARE * len(s)) + _LOOK_MORE] for s in sets]
+        joined = np.concatenate(parts)
+        starts = np.cumsum([0, *map(len, parts[:-1])])
+        there = np.add.reduceat(joined <= asked[-1], starts, dtype=np.int64)
+        shared = np.add.reduceat(likeness.isin(joined, asked), starts, dtype=np.int64)
+        enough = shared > _fewest(likeness.THRESHOLD * np.minimum(there, len(asked)), likeness.THRESHOLD)
+        return [number for number, close in zip(likely, enough.tolist(), strict=True) if close]
 
     def _posted(self, rows: Numbers) -> Numbers:
         """How many samples of these rows are posted, or will be, below the limit of what is asked."""

@@ -79,6 +79,7 @@ class Row(NamedTuple):
 
 _ROW: Final = struct.Struct("<qq16siq16s16s16s16s32s16sBBBI16s16s16s16s16s16sdd16s32s16s16sqQIIQHHH")
 _LOG_MS: Final = struct.Struct("<8xq")
+_SHINGLES: Final = struct.Struct(f"<{_ROW.size - struct.calcsize('<QHHH')}xQH4x")
 
 
 class Sets(NamedTuple):
@@ -135,6 +136,10 @@ class _Segment:
         found = np.frombuffer(self._sets, dtype=np.uint32, count=row.shingles + row.numbers + row.names, offset=at)
         numbers_end = row.shingles + row.numbers
         return Sets(found[: row.shingles], found[row.shingles : numbers_end], found[numbers_end:])
+
+    def shingles(self, number: int) -> Hashes:
+        at, count = _SHINGLES.unpack_from(self._rows, (number - self.first) * _ROW.size)
+        return np.frombuffer(self._sets, dtype=np.uint32, count=count, offset=at)
 
     def has_room(self, rows: int, samples: int, sets_bytes: int) -> bool:
         return (
@@ -217,6 +222,10 @@ class Window:
     def sets(self, number: int, row: Row) -> Sets:
         """Its sets, as views into the file."""
         return self._of(number).sets(row)
+
+    def shingles(self, number: int) -> Hashes:
+        """The shingles of one row alone, as a view into the file."""
+        return self._of(number).shingles(number)
 
     def newest(self, hashes: Hashes) -> Numbers:
         """For each key hash the newest row posted under it, or NO_ROW. Other keys may share the hash."""
