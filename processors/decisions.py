@@ -369,7 +369,7 @@ class _Portion:
             elif not holds_text:
                 current = (*was[:3], observed)
         is_text = v.kind in ("new", "revision")
-        sets = b"".join(a.tobytes() for a in (e.shingles, e.numbers, e.names)) if is_text else b""
+        sets = e.shingles.tobytes() + e.numbers.tobytes() + e.names.tobytes() if is_text else b""
         m = v.match
         number = self._window.append(
             Row(
@@ -483,6 +483,8 @@ def _version(article: bytes, text_digest: str) -> bytes:
 
 def _given(e: Entry, v: Verdict) -> _Verdict:
     article = v.article_id.bytes if v.article_id else e.article
+    if v.kind == "new" and v.score is None:  # most are
+        return _Verdict("new", None, article, _version(article, e.text_digest))
     match = Match(
         score=v.score,
         threshold=v.threshold,

@@ -45,6 +45,9 @@ OWN_THRESHOLD: Final = 0.3
 #: unless less than this share of a text is left without them.
 OWN_LEFT: Final = 0.2
 
+_SAMPLE_LIMIT: Final = np.uint32(SAMPLE_LIMIT)
+_ASK_LIMIT: Final = np.uint32(ASK_LIMIT)
+
 NOTHING: Final = np.empty(0, dtype=np.uint32)
 
 
@@ -80,7 +83,7 @@ def sample(e: Entry) -> Hashes:
     """The smallest hashes of a text, those that are posted; none of a text that is never a near copy."""
     if e.words < SHORT_TEXT_WORDS or e.wall:
         return NOTHING
-    return e.shingles[: max(FEWEST_SAMPLES, int(np.searchsorted(e.shingles, SAMPLE_LIMIT)))]
+    return e.shingles[: max(FEWEST_SAMPLES, int(e.shingles.searchsorted(_SAMPLE_LIMIT)))]
 
 
 def source(name: str) -> int:
@@ -101,7 +104,7 @@ class Nearest:
         self._window = window
         self._first = window.next
         self._asked = [
-            e.shingles[: max(len(s), int(np.searchsorted(e.shingles, ASK_LIMIT)))]
+            e.shingles[: max(len(s), int(e.shingles.searchsorted(_ASK_LIMIT)))]
             if len(s) and e.verdict is None
             else NOTHING
             for e, s in zip(entries, samples, strict=True)

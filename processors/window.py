@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from pipeline.errors import Stop
 from processors.postings import NONE, Hashes, Numbers, Postings
 
 #: Rows of the first segment; each further one has room for as many as all before it, up to the largest.
@@ -177,14 +178,20 @@ class Window:
         return sum(s.count * _ROW.size + s.sets_bytes for s in self._segments)
 
     def prepare(self, rows: int, samples: int, sets_bytes: int, now_ms: int) -> None:
-        """Make sure that one segment has room for a batch. Raises OSError when the disk has none."""
+        """Make sure that one segment has room for a batch. Raises Stop when the disk has none."""
         last = self._segments[-1] if self._segments else None
         if last is not None and last.has_room(rows, samples, sets_bytes):
             old = last.count and now_ms - last.log_ms(last.first) > self._window_ms // _SEGMENTS_PER_WINDOW
             if not old:
                 return
         capacity = max(min(max(len(self), SMALLEST_SEGMENT), LARGEST_SEGMENT), rows)
-        self._segments.append(_Segment(self.next, capacity, samples, self._folder))
+        try:
+            self._segments.append(_Segment(self.next, capacity, samples, self._folder))
+        except OSError as error:
+            where = self._folder or tempfile.gettempdir()
+            raise Stop(
+                f"The index of the signature log gets no room in {where}: {error.strerror}. Make room."
+            ) from error
 
     def write_sets(self, sets: bytes) -> int:
         """Store the sets of the next row; returns the place that the row must name."""
