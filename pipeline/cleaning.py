@@ -35,7 +35,6 @@ MAX_TITLE_PARTS = 4
 MAX_TITLE_PART = 80
 
 _CONTROL = re2.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x{80}-\x{9f}]+")
-_WORD = re.compile(r"\w")
 _NO_WORD = re.compile(r"[\W_]+")
 _SEPARATOR = re.compile(r"\s(?:[-–—|•·»]|::)\s")
 _LIST = re.compile(r"<([a-z-]+)>")
@@ -278,7 +277,7 @@ def clean_title(title: str, rules: Rules, source: str | None = None) -> str:
     """
     for _ in range(MAX_TITLE_PARTS):
         shorter = rules.shortened(title, source)
-        if shorter == title or _WORD.search(shorter) is None:
+        if shorter == title or not any(map(str.isalnum, shorter)):
             break
         title = shorter
     return title
