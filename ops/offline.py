@@ -23,6 +23,7 @@ from pipeline.records import (
     Decision,
     Enrichment,
     Entity,
+    Guard,
     Kind,
     Method,
     RawArticle,
@@ -31,7 +32,7 @@ from pipeline.records import (
     UniqueArticle,
 )
 from pipeline.settings import Settings
-from processors import enrich, fingerprint
+from processors import enrich, entry, fingerprint
 from processors.decisions import SignatureIndex
 from processors.fingerprint import Prepared
 from processors.pool import NlpPool
@@ -58,6 +59,9 @@ class DecisionLine(BaseModel):
     score: float | None
     threshold: float | None
     rules_version: int
+    contains: uuid.UUID | None
+    resembles: uuid.UUID | None
+    guard: Guard | None
 
 
 class Line(BaseModel):
@@ -147,7 +151,7 @@ class _Stages:
         self._pool = NlpPool(nlp.model, nlp.processes, nlp.seconds_per_article) if only in (None, "enrich") else None
 
     async def lines(self, batch: Sequence[RawArticle | DeadLetter]) -> list[Line]:
-        works = [self._decided(delivery) for delivery in batch]
+        works = self._decided([self._prepared(delivery) for delivery in batch])
         to_enrich = [work.article for work in works if work.article is not None]
         if self._pool is None or not to_enrich:
             return [work.line for work in works]
@@ -155,21 +159,21 @@ class _Stages:
         return [work.line if work.article is None else _with(work.line, next(outcomes)) for work in works]
 
     def close(self) -> None:
+        self._index.close()
         if self._pool is not None:
             self._pool.close()
 
-    def _decided(self, delivery: RawArticle | DeadLetter) -> _Work:
+    def _prepared(self, delivery: RawArticle | DeadLetter) -> Prepared | Line:
         if isinstance(delivery, DeadLetter):
-            line = Line(
+            return Line(
                 status="dead-letter", reason=delivery.reason.value, detail=delivery.detail, origin=delivery.origin
             )
-            return _Work(line, None)
         at = Coordinates(topic_id=_HERE, partition=0, offset=self._next)
         self._next += 1
         try:
-            prepared = fingerprint.prepare(delivery, at, self._rules)
+            return fingerprint.prepare(delivery, at, self._rules)
         except InvalidRecord as error:
-            line = Line(
+            return Line(
                 status="dead-letter",
                 reason=error.reason.value,
                 detail=error.detail,
@@ -178,13 +182,26 @@ class _Stages:
                 title=delivery.title,
                 raw=delivery.body,
             )
-            return _Work(line, None)
-        decision = self._index.apply(prepared.signature, at.offset, int(time.time() * 1000)).decision
-        article = UniqueArticle(
-            decision=decision, metadata=prepared.metadata, body=prepared.body, targets=delivery.targets
-        )
-        line = _line(prepared, decision, with_decision=self._only in (None, "deduplicate"))
-        return _Work(line, article)
+
+    def _decided(self, batch: Sequence[Prepared | Line]) -> list[_Work]:
+        """Decide a batch in its order; lines of what cannot be decided stay where they are."""
+        now_ms = int(time.time() * 1000)
+        signatures = [p.signature for p in batch if isinstance(p, Prepared)]
+        applied = iter(self._index.apply_all([entry.of(s, s.raw.offset, now_ms) for s in signatures]))
+        works = []
+        for prepared in batch:
+            if isinstance(prepared, Line):
+                works.append(_Work(prepared, None))
+                continue
+            decision = self._index.decision(next(applied).row, prepared.signature)
+            article = UniqueArticle(
+                decision=decision,
+                metadata=prepared.metadata,
+                body=prepared.body,
+                targets=prepared.article.targets,
+            )
+            works.append(_Work(_line(prepared, decision, with_decision=self._only in (None, "deduplicate")), article))
+        return works
 
 
 def _line(prepared: Prepared, decision: Decision, *, with_decision: bool) -> Line:

@@ -17,7 +17,8 @@ batch_seconds = Histogram("news_batch_duration_seconds", "Time a stage spent on 
 log_wait_seconds = Histogram(
     "news_signature_log_wait_seconds", "Append to the signature log until its replica has it", buckets=_SECONDS
 )
-index_entries = Gauge("news_signature_index_entries", "Articles the deduplication index knows")
+index_entries = Gauge("news_signature_index_entries", "Deliveries the deduplication index knows")
+index_bytes = Gauge("news_signature_index_bytes", "Room the deduplication index takes", ["where"])  # memory, files
 spool_records = Gauge("news_spool_records", "Records in the spool that the broker has not acknowledged")
 pool_restarts = Counter("news_nlp_pool_restarts_total", "Times the process pool of enrich was made anew")
 

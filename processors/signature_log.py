@@ -106,7 +106,7 @@ class SignatureLog:
         held = _Held()
         while self._next < end:
             self._index.apply_all(held.take(await self._read(), self._next >= end))
-            metrics.index_entries.set(len(self._index))
+            self._measure()
             if time.monotonic() - said > _PROGRESS_SECONDS:
                 said = time.monotonic()
                 log.info("replaying the signature log", done=self._next - first, of=end - first)
@@ -126,7 +126,7 @@ class SignatureLog:
                     self._latest.append((e.log_offset, applied.row))
                 (metrics.replays if applied.replay else metrics.decisions.labels(kind=applied.kind)).inc()
             self._compare([v for v in read if isinstance(v, Verdict)])
-            metrics.index_entries.set(len(self._index))
+            self._measure()
             async with self._moved:
                 self._moved.notify_all()
 
@@ -145,6 +145,11 @@ class SignatureLog:
             found += _parsed(record)
             self._next = record.offset + 1
         return found
+
+    def _measure(self) -> None:
+        metrics.index_entries.set(len(self._index))
+        metrics.index_bytes.labels(where="memory").set(self._index.window.memory_bytes)
+        metrics.index_bytes.labels(where="files").set(self._index.window.file_bytes)
 
     def _compare(self, verdicts: Sequence[Verdict]) -> None:
         """Another worker that decides otherwise would send other outcomes: better to stop and say so."""
