@@ -33,7 +33,7 @@ METHODS: Final = {
 }
 GUARDS: Final = {
     "template": "a template with other numbers or names",
-    "boilerplate": "what they share is boilerplate of many texts",
+    "boilerplate": "alike by boilerplate only: what they share is not what they are about, or many texts have it",
 }
 #: How much of a passage that both texts have is shown, and of one that only one has; in characters.
 MAX_SAME: Final = 150

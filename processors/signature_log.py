@@ -190,15 +190,16 @@ class SignatureLog:
                 f"The signature log has no decision about raw offset {missing[0].raw.offset} after the replica passed "
                 "it. Was the log made anew while this worker ran? Start the worker again."
             )
-        verdicts = Verdicts(
-            verdicts=tuple(
-                self._index.verdict(row, s, offset) for s, row, offset in zip(signatures, rows, offsets, strict=True)
-            )
-        )
+        verdicts = [
+            self._index.verdict(row, s, place)
+            for s, row, offset in zip(signatures, rows, offsets, strict=True)
+            # Of a record that was appended again after a crash, nobody has told the verdict at its first place.
+            for place in sorted({offset, self._index.window.row(row).log_offset})
+        ]
         head = events.headers(signatures[0].delivery_id, topics.SIGNATURES, _SOURCE)
         return Decided(
             [self._index.decision(row, s) for s, row in zip(signatures, rows, strict=True)],
-            Outgoing(topics.SIGNATURES, VERDICTS_KEY, verdicts.to_bytes(), head),
+            Outgoing(topics.SIGNATURES, VERDICTS_KEY, Verdicts(verdicts=tuple(verdicts)).to_bytes(), head),
         )
 
     async def close(self) -> None:
