@@ -7,6 +7,7 @@ replay says the same. A record may bring its verdict along, made by a worker tha
 import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 from uuid import UUID
@@ -21,7 +22,7 @@ from processors import entry, near
 from processors.entry import Entry
 from processors.near import SHORT_TEXT_WORDS, Match, Nearest, Text
 from processors.postings import Hashes
-from processors.window import NO_ID, NO_ROW, Row, Window
+from processors.window import LARGEST_SEGMENT, NO_ID, NO_ROW, Row, Window
 
 #: A text that so many versions say word for word is looked for among the newest of them.
 _MOST_SAYING_THE_SAME: Final = 64
@@ -70,11 +71,18 @@ class SignatureIndex:
     `folder` is where its files lie while it lives; without one, where temporary files lie.
     """
 
-    def __init__(self, log_id: UUID, rules_version: int, window_ms: int, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        log_id: UUID,
+        rules_version: int,
+        window_ms: int,
+        folder: Path | None = None,
+        largest_segment: int = LARGEST_SEGMENT,
+    ) -> None:
         self._log_id = log_id
         self._rules_version = rules_version
         self._window_ms = window_ms
-        self._window = Window(window_ms, folder)
+        self._window = Window(window_ms, folder, largest_segment)
 
     def __len__(self) -> int:
         """How many deliveries are known."""
@@ -197,9 +205,9 @@ class _Lookup:
         number = self.added.get(key)
         if number is None:
             number = self._newest[i]
-            if number < self._window.live:
+            if number == NO_ROW:
                 return NO_ROW
-            if not _has(self._window.row(number), key):
+            if number < self._window.live or not _has(self._window.row(number), key):
                 number = self.search(key)
         return number if number >= self._window.live else NO_ROW
 
@@ -212,8 +220,8 @@ class _Lookup:
         return next((n for n in numbers if _has(self._window.row(n), key)), NO_ROW)
 
     def all(self, i: int) -> Iterator[int]:
-        """All rows of the window under the hash of the `i`-th key, the newest first."""
-        return self._window.posted(self.hashes[i]) if self._newest[i] >= self._window.live else iter(())
+        """All rows of the window under the hash of the `i`-th key, as `Window.posted`."""
+        return self._window.posted(self.hashes[i]) if self._newest[i] != NO_ROW else iter(())
 
 
 class _Portion:
@@ -330,24 +338,20 @@ class _Portion:
 
     def _exact(self, i: int, e: Entry, article: bytes) -> Text | None:
         """The earliest text of another article that says the same and may be called the original."""
-        numbers = list(reversed(self._content.get(e.content, ())))
-        for number in self._lookup.all(i * self._KEYS + 4):
-            numbers.append(number)
-            if len(numbers) > _MOST_SAYING_THE_SAME:
-                break
         across_sources = e.words >= SHORT_TEXT_WORDS and not e.wall
         source = near.source(e.source)
         newest: dict[bytes, Text] = {}  # of each article its newest text that says this
-        for number in numbers:
-            row = self._window.row(number) if number >= self._window.live else None
-            if (
-                row is not None
-                and row.content == e.content
-                and row.article != article
-                and (across_sources or row.source == source)
-            ):
-                newest.setdefault(row.article, Text(number, row))
+        for text in islice(self._saying_the_same(i, e), _MOST_SAYING_THE_SAME):
+            if text.row.article != article and (across_sources or text.row.source == source):
+                newest.setdefault(text.row.article, text)
         return min(newest.values(), default=None, key=lambda text: text.number)
+
+    def _saying_the_same(self, i: int, e: Entry) -> Iterator[Text]:
+        """All texts that say word for word the same, the newest first."""
+        for number in chain(reversed(self._content.get(e.content, ())), self._lookup.all(i * self._KEYS + 4)):
+            row = self._window.row(number) if number >= self._window.live else None
+            if row is not None and row.content == e.content and row.kind in _TEXTS:
+                yield Text(number, row)
 
     def _remember(self, e: Entry, v: _Verdict, known: Row | None, now_ms: int, sample: Hashes) -> int:
         holds_text = v.kind in ("new", "revision", "copy")
@@ -444,6 +448,7 @@ _ITEM: Final = b"i"
 _VERSION: Final = b"v"
 _CONTENT: Final = b"c"
 _KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
+_TEXTS: Final = (_KIND_NUMBERS["new"], _KIND_NUMBERS["revision"])
 _METHODS_BY_NAME: Final[dict[str, Method]] = {"url": "url", "item": "item", "text": "text"}
 
 

@@ -4,7 +4,7 @@ A replica reads weeks of the log when it starts. What this reader cannot read, `
 """
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -13,11 +13,14 @@ import numpy as np
 from pipeline.records import Coordinates, Signature, Verdict, Verdicts
 from processors.postings import Hashes
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Digest = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
+
 
 class _Raw(msgspec.Struct):
     topic_id: UUID
-    partition: int
-    offset: int
+    partition: _Count
+    offset: _Count
 
 
 class _Wire(msgspec.Struct):
@@ -28,14 +31,14 @@ class _Wire(msgspec.Struct):
     delivery_id: UUID
     observed_at: datetime
     article_id: UUID
-    identified_by: str
-    text_digest: str
-    content_hash: str
-    metadata_digest: str
+    identified_by: Literal["url", "item", "text"]
+    text_digest: _Digest
+    content_hash: _Digest
+    metadata_digest: _Digest
     source: str
     raw: _Raw
-    words: int
-    shingle_count: int
+    words: _Count
+    shingle_count: _Count
     shingles: bytes
     numbers: bytes
     names: bytes

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from processors.fingerprint import MAX_OTHERS
 from processors.postings import Hashes
 from processors.window import Sets
 
@@ -71,11 +72,7 @@ def common(a: Hashes, b: Hashes) -> int:
 def compare(newer: Text, older: Text) -> Likeness | None:
     """Hold a newer text against an older one; nothing for those that share less than the threshold."""
     a, b = newer.sets.shingles, older.sets.shingles
-    # Of a set larger than the cap only the smallest hashes were kept: both are looked at below the lower of the ends.
-    whole_a, whole_b = newer.shingle_count <= len(a), older.shingle_count <= len(b)
-    if not (whole_a and whole_b) and len(a) and len(b):
-        end = min(a[-1] if not whole_a else b[-1], b[-1] if not whole_b else a[-1])
-        a, b = a[: np.searchsorted(a, end, side="right")], b[: np.searchsorted(b, end, side="right")]
+    a, b = _comparable(a, b, newer.shingle_count <= len(a), older.shingle_count <= len(b))
     shared = common(a, b)
     smaller = min(len(a), len(b))
     containment = shared / smaller if smaller else 0.0
@@ -93,6 +90,20 @@ def compare(newer: Text, older: Text) -> Likeness | None:
     )
 
 
+def _comparable(a: Hashes, b: Hashes, whole_a: bool, whole_b: bool) -> tuple[Hashes, Hashes]:
+    """Of a set larger than its cap only the smallest hashes were kept: both as far as the lower of the ends."""
+    if (whole_a and whole_b) or not len(a) or not len(b):
+        return a, b
+    end = min(a[-1] if not whole_a else b[-1], b[-1] if not whole_b else a[-1])
+    return a[: a.searchsorted(end, side="right")], b[: b.searchsorted(end, side="right")]
+
+
+def _subjects(newer: Sets, older: Sets) -> tuple[tuple[Hashes, Hashes], ...]:
+    """The numbers of both, and the names of both."""
+    pairs = (newer.numbers, older.numbers), (newer.names, older.names)
+    return tuple(_comparable(a, b, len(a) < MAX_OTHERS, len(b) < MAX_OTHERS) for a, b in pairs)
+
+
 def _swapped(newer: Sets, older: Sets, shingles: int, older_shingles: int, shared: int) -> bool:
     """Whether the two are one form with other numbers and names in it: results, earnings, weather, obituaries.
 
@@ -101,18 +112,17 @@ def _swapped(newer: Sets, older: Sets, shingles: int, older_shingles: int, share
     smaller, larger = sorted((shingles, older_shingles))
     if smaller < SAME_FORM_LENGTHS * larger:
         return False
-    swaps = sum(
-        min(len(a), len(b)) - common(a, b) for a, b in ((newer.numbers, older.numbers), (newer.names, older.names))
-    )
+    swaps = sum(min(len(a), len(b)) - common(a, b) for a, b in _subjects(newer, older))
     return swaps > max(FEWEST_SWAPS + SWAPS_PER_SHINGLE * smaller, SWAPS_PER_DIFFERENCE * (smaller - shared))
 
 
 def _other_subject(newer: Text, older: Text) -> bool:
     """Whether the larger text lacks most numbers and names of the smaller one."""
     smaller, larger = sorted((newer, older), key=lambda text: text.shingle_count)
-    subjects = len(smaller.sets.numbers) + len(smaller.sets.names)
+    pairs = _subjects(smaller.sets, larger.sets)
+    subjects = sum(len(a) for a, _ in pairs)
     if subjects < FEWEST_SUBJECTS:
         return False
-    kept = common(smaller.sets.numbers, larger.sets.numbers) + common(smaller.sets.names, larger.sets.names)
+    kept = sum(common(a, b) for a, b in pairs)
     share = SUBJECT_SHARE_OF_ONE_SOURCE if newer.source == older.source else SUBJECT_SHARE
     return kept < share * subjects

@@ -5,6 +5,7 @@ reads the log again. In memory are only hash tables of numbers (processors/posti
 segments; a segment whose last row is older than the window leaves as a whole, so that no record waits for a clean-up.
 """
 
+import errno
 import mmap
 import os
 import struct
@@ -118,7 +119,8 @@ class _Segment:
     def write_sets(self, sets: bytes) -> int:
         at = self.sets_bytes
         if sets:
-            os.pwrite(self._sets_file, sets, at)
+            if os.pwrite(self._sets_file, sets, at) < len(sets):  # a disk that gets full takes a part
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.sets_bytes += len(sets)
         return at
 
@@ -154,9 +156,10 @@ class _Segment:
 class Window:
     """All segments. Row numbers count from 0 and are never used twice; `live` is the oldest still in the window."""
 
-    def __init__(self, window_ms: int, folder: Path | None) -> None:
+    def __init__(self, window_ms: int, folder: Path | None, largest_segment: int = LARGEST_SEGMENT) -> None:
         self._window_ms = window_ms
         self._folder = folder
+        self._largest_segment = largest_segment
         self._segments: list[_Segment] = []
         self.live = 0
         self.next = 0
@@ -184,7 +187,7 @@ class Window:
             old = last.count and now_ms - last.log_ms(last.first) > self._window_ms // _SEGMENTS_PER_WINDOW
             if not old:
                 return
-        capacity = max(min(max(len(self), SMALLEST_SEGMENT), LARGEST_SEGMENT), rows)
+        capacity = max(min(max(len(self), SMALLEST_SEGMENT), self._largest_segment), rows)
         try:
             self._segments.append(_Segment(self.next, capacity, samples, self._folder))
         except OSError as error:
@@ -194,8 +197,15 @@ class Window:
             ) from error
 
     def write_sets(self, sets: bytes) -> int:
-        """Store the sets of the next row; returns the place that the row must name."""
-        return self._segments[-1].write_sets(sets)
+        """Store the sets of the next row; returns the place that the row must name. Raises Stop as `prepare`."""
+        try:
+            return self._segments[-1].write_sets(sets)
+        except OSError as error:
+            raise self._no_room(error) from error
+
+    def _no_room(self, error: OSError) -> Stop:
+        where = self._folder or tempfile.gettempdir()
+        return Stop(f"The index of the signature log gets no room in {where}: {error.strerror}. Make room.")
 
     def append(self, row: Row) -> int:
         """Add a row; returns its number. It is found by key only after `post`."""
@@ -235,7 +245,10 @@ class Window:
         return self._of(number).shingles(number)
 
     def newest(self, hashes: Hashes) -> Numbers:
-        """For each key hash the newest row posted under it, or NO_ROW. Other keys may share the hash."""
+        """For each key hash a row posted under it, or NO_ROW: the newest, unless several keys share the hash.
+
+        It may have left the window while another one under this hash has not.
+        """
         found = np.full(len(hashes), NO_ROW, dtype=np.int64)
         asking = np.arange(len(hashes))
         for segment in reversed(self._segments):
@@ -245,18 +258,16 @@ class Window:
             asking = asking[~hit]
             if not asking.size:
                 break
-        found[found < self.live] = NO_ROW
         return found
 
     def posted(self, key: int) -> Iterator[int]:
-        """All rows in the window posted under one key hash, the newest first."""
+        """All rows in the window posted under one key hash. Those of a key that is not posted again: newest first."""
         for segment in reversed(self._segments):
             posting = segment.keys.first(key)
             while posting != NONE:
                 number = segment.first + int(segment.key_rows[posting])
-                if number < self.live:
-                    return
-                yield number
+                if number >= self.live:  # behind another key's that left there may be one that was posted again
+                    yield number
                 posting = segment.keys.older(posting)
 
     def texts(self, hashes: Hashes, at_most: int) -> tuple[Numbers, Numbers]:

@@ -3,14 +3,17 @@
 import time
 from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from kafka import TopicPartition
 
-from pipeline import broker
-from pipeline.records import VERDICTS_KEY
+from pipeline import broker, cleaning
+from pipeline.records import VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
 from pipeline.topics import SIGNATURES
+from processors.decisions import SignatureIndex
 
 DEADLINE_SECONDS: Final = 60
+WINDOW_MS: Final = 7 * 86_400_000
 
 
 def send(bootstrap_servers: str, topic: str, values: Sequence[bytes], partition: int = 0) -> None:
@@ -50,6 +53,29 @@ def values_on(bootstrap_servers: str, topic: str) -> list[bytes]:
 def signatures_on(bootstrap_servers: str) -> list[Any]:
     """The signatures in the signature log, without the verdicts about them."""
     return [r for r in records_on(bootstrap_servers, SIGNATURES) if r.key != VERDICTS_KEY]
+
+
+def verdicts_on(bootstrap_servers: str) -> list[Verdict]:
+    """The verdicts in the signature log."""
+    told = [r.value for r in records_on(bootstrap_servers, SIGNATURES) if r.key == VERDICTS_KEY]
+    return [verdict for value in told for verdict in Verdicts.from_bytes(value).verdicts]
+
+
+def replayed(bootstrap_servers: str, log_id: UUID | None = None) -> list[Decision]:
+    """The decisions of an index that reads all signatures of the log from its beginning, and no verdicts."""
+    with broker.admin(bootstrap_servers) as client:
+        found_id = broker.topic_states(client)[SIGNATURES].id
+    known = SignatureIndex(log_id or found_id, cleaning.load_rules().version, WINDOW_MS)
+    return [
+        known.apply(Signature.from_bytes(r.value), r.offset, r.timestamp).decision
+        for r in signatures_on(bootstrap_servers)
+    ]
+
+
+def shorten(bootstrap_servers: str, topic: str, begin: int) -> None:
+    """Delete the first records of a topic with one partition, as its retention does."""
+    with broker.admin(bootstrap_servers) as client:
+        client.delete_records({TopicPartition(topic, 0): begin})
 
 
 def size_of(bootstrap_servers: str, *topics: str) -> int:

@@ -13,7 +13,7 @@ import textwrap
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 from uuid import UUID
@@ -22,13 +22,14 @@ from bench.quality import generate, noise, rivals, wikinews
 from bench.quality.generate import Case, Delivery
 from pipeline import cleaning
 from pipeline.errors import InvalidRecord
-from pipeline.records import Coordinates
-from processors import fingerprint
+from pipeline.records import Coordinates, Verdict
+from processors import entry, fingerprint
 from processors.decisions import SignatureIndex
 
 LOG_ID: Final = UUID(int=2)
 RAW_ID: Final = UUID(int=3)
 WINDOW_MS: Final = 7 * 86_400_000
+NOISE_BATCH: Final = 2_000
 #: What another outlet carries again: recall is counted over these.
 COPIES: Final[tuple[Case, ...]] = ("syndicated", "shortened", "expanded", "corrected")
 #: What only looks like a copy: not one may be called so.
@@ -84,8 +85,16 @@ def run(deliveries: Sequence[Delivery], noise_count: int, seed: int) -> tuple[li
     rules = cleaning.load_rules()
     index = SignatureIndex(LOG_ID, rules.version, WINDOW_MS)
     began_ms = int(generate.START.timestamp() * 1000)
-    for i, signature in enumerate(noise.signatures(noise_count, seed, rules.version)):
-        index.apply(signature, i, began_ms - 3_600_000 + i * 3_600_000 // noise_count)
+    # As a replica that starts takes them: with their verdicts, which are no question.
+    others = noise.signatures(noise_count, seed, rules.version)
+    for begin in range(0, noise_count, NOISE_BATCH):
+        size = min(NOISE_BATCH, noise_count - begin)
+        index.apply_all(
+            [
+                entry.of(signature, begin + i, began_ms - 3_600_000, Verdict(offset=begin + i, kind="new"))
+                for i, signature in enumerate(islice(others, size))
+            ]
+        )
     answers: list[Answer] = []
     families: dict[UUID, str] = {}
     texts: dict[UUID, str] = {}

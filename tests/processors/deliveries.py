@@ -1,6 +1,6 @@
 """Deliveries as the signature log holds them, written as short as a story about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -10,6 +10,7 @@ import numpy as np
 from pipeline import identity
 from pipeline.records import Coordinates, Decision, Signature
 from processors.decisions import Outcome, SignatureIndex
+from processors.window import LARGEST_SEGMENT
 
 LOG_ID: Final = UUID(int=0xB)
 RAW_ID: Final = UUID(int=0xA)
@@ -33,8 +34,12 @@ def delivery(
     metadata: str = "",
     delivery_id: int | None = None,
     rules_version: int = 1,
+    shingles: Iterable[int] = (),
+    numbers: Iterable[int] = (),
+    names: Iterable[int] = (),
 ) -> Signature:
     """The `number`-th record of articles.raw. `text` is what it says, `raw_text` the same with other bytes."""
+    sets = [np.array(sorted(set(s)), dtype=np.uint32) for s in (shingles, numbers, names)]
     as_delivered = text if raw_text is None else raw_text
     address = f"https://{url}" if url else None
     return Signature(
@@ -52,16 +57,18 @@ def delivery(
         raw=Coordinates(topic_id=RAW_ID, partition=0, offset=number),
         words=words,
         wall=wall,
-        shingle_count=0,
-        shingles=NOTHING,
+        shingle_count=len(sets[0]),
+        shingles=sets[0],
         lines=NOTHING,
-        numbers=NOTHING,
-        names=NOTHING,
+        numbers=sets[1],
+        names=sets[2],
     )
 
 
-def index(window_ms: int = 7 * DAY_MS, rules_version: int = 1) -> SignatureIndex:
-    return SignatureIndex(LOG_ID, rules_version, window_ms)
+def index(
+    window_ms: int = 7 * DAY_MS, rules_version: int = 1, largest_segment: int = LARGEST_SEGMENT
+) -> SignatureIndex:
+    return SignatureIndex(LOG_ID, rules_version, window_ms, largest_segment=largest_segment)
 
 
 def apply_all(to: SignatureIndex, signatures: Sequence[Signature]) -> list[Outcome]:

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Stop
 from pipeline.records import Decision, Kind, Signature
-from processors.decisions import SHORT_TEXT_WORDS, Outcome, SignatureIndex
+from processors.decisions import Outcome
+from processors.near import SHORT_TEXT_WORDS
+from processors.window import NO_ROW
 from tests.processors.deliveries import DAY_MS, HOUR_MS, apply_all, decide, delivery, index
 
 FERRY = "news.example/ferry"
@@ -382,25 +384,30 @@ def test_replays_anywhere_change_no_decision(steps: list[Step], data: st.DataObj
     assert decisions == plain
 
 
-def held(known: SignatureIndex) -> dict[str, int]:
-    """How much an index holds, by attribute."""
-    return {name: len(value) for name, value in vars(known).items() if hasattr(value, "__len__")}
-
-
 @given(stories())
 def test_an_index_forgets_everything_that_left_the_window(steps: list[Step]) -> None:
     known, now = index(), 0
     for number, step in enumerate(steps):
         now += step.after_ms
         known.apply(step.signature, number, now)
-    last = delivery(999, "something else", url="last.example/1")
 
-    known.apply(last, 1000, now + 8 * DAY_MS)
+    known.apply(delivery(999, "something else", url="last.example/1"), 1000, now + 8 * DAY_MS)
 
-    alone = index()
-    alone.apply(last, 1000, now + 8 * DAY_MS)
-    assert held(known) == held(alone)
     assert len(known) == 1
+    assert known.rows([step.signature for step in steps]) == [NO_ROW] * len(steps)
+
+
+def test_an_index_gives_back_the_memory_and_the_disk_of_what_left_the_window() -> None:
+    known = index(window_ms=100 * HOUR_MS)
+    taken = []
+    for number in range(1000):
+        signature = delivery(number, f"text {number}", url=f"a.example/{number}", shingles=range(number, number + 99))
+        known.apply(signature, number, number * HOUR_MS)
+        taken.append((known.window.memory_bytes, known.window.file_bytes))
+
+    assert len(known) == 101
+    assert max(memory for memory, _ in taken[300:]) <= max(memory for memory, _ in taken[:300])
+    assert max(disk for _, disk in taken[300:]) <= max(disk for _, disk in taken[:300])
 
 
 @given(stories())

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from kafka import TopicPartition
 
-from pipeline import broker, cleaning, topics
+from pipeline import cleaning, topics
 from pipeline.errors import Stop
 from pipeline.journal import CrashJournal
 from pipeline.records import (
+    VERDICTS_KEY,
     Coordinates,
     DecidedArticle,
     Decision,
@@ -19,14 +19,17 @@ from pipeline.records import (
     RawArticle,
     Signature,
     UniqueArticle,
+    Verdict,
+    Verdicts,
 )
+from processors import signature_log
 from processors.deduplicate import Deduplicate
 from processors.enrich import Enrich
 from processors.incoming import Incoming
 from processors.pool import NlpPool
-from processors.publisher import Publisher
+from processors.publisher import Outgoing, Publisher
 from processors.signature_log import LOG, SignatureLog
-from tests.cluster import send, size_of, values_on
+from tests.cluster import replayed, send, shorten, signatures_on, size_of, values_on
 from tests.pipeline.samples import BODY, DECISION, METADATA, raw_article
 from tests.processors.deliveries import DAY_MS, LOG_ID, RAW_ID, delivery, index
 from tests.running import until
@@ -38,6 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 
+DEADLINE_SECONDS = 60
 RULES_VERSION = cleaning.load_rules().version
 FERRY = delivery(1, "The ferry sank.", url="news.example/ferry")
 COPY = delivery(2, "The ferry sank.", url="mirror.example/ferry", source="mirror")
@@ -124,8 +128,7 @@ async def test_a_worker_that_is_behind_waits_and_never_guesses(kafka: str, publi
 
 async def test_a_log_that_lost_what_a_worker_reads_next_stops_it(kafka: str, publisher: Publisher) -> None:
     send(kafka, topics.SIGNATURES, [s.to_bytes() for s in (FERRY, COPY, REVISION)])
-    with broker.admin(kafka) as client:
-        client.delete_records({TopicPartition(topics.SIGNATURES, 0): 2})
+    shorten(kafka, topics.SIGNATURES, 2)
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=None, auto_offset_reset="none")
     await consumer.start()
     consumer.assign([LOG])
@@ -140,13 +143,174 @@ async def test_a_log_that_lost_what_a_worker_reads_next_stops_it(kafka: str, pub
 
 async def test_a_worker_that_starts_on_a_shortened_log_takes_what_there_is(kafka: str, publisher: Publisher) -> None:
     send(kafka, topics.SIGNATURES, [s.to_bytes() for s in (FERRY, COPY, REVISION)])
-    with broker.admin(kafka) as client:
-        client.delete_records({TopicPartition(topics.SIGNATURES, 0): 2})
+    shorten(kafka, topics.SIGNATURES, 2)
 
     log = await opened(kafka, publisher)
 
     assert log.deliveries_known == 1
     await log.close()
+
+
+# What others decided.
+
+
+async def decided_and_told(log: SignatureLog, publisher: Publisher, *signatures: Signature) -> list[Decision]:
+    """As the stage does it: decide, then tell the others."""
+    decided = await log.decide(signatures)
+    await publisher.publish([decided.verdicts])
+    return decided.decisions
+
+
+async def test_a_worker_that_joins_a_shortened_log_takes_the_verdicts(kafka: str, publisher: Publisher) -> None:
+    async with replica(kafka, publisher) as log:
+        before = await decided_and_told(log, publisher, FERRY, COPY, REVISION)
+    await asyncio.to_thread(shorten, kafka, topics.SIGNATURES, 1)
+
+    async with replica(kafka, publisher) as log:
+        again = (await log.decide([COPY, REVISION])).decisions
+
+    assert again == before[1:], "a copy of what it never saw, and a revision of what it never saw"
+    assert [decision.kind for decision in again] == ["copy", "revision"]
+
+
+async def test_a_worker_that_joins_a_shortened_log_without_verdicts_can_only_guess(
+    kafka: str, publisher: Publisher
+) -> None:
+    async with replica(kafka, publisher) as log:
+        await log.decide([FERRY, COPY, REVISION])
+    await asyncio.to_thread(shorten, kafka, topics.SIGNATURES, 1)
+
+    async with replica(kafka, publisher) as log:
+        again = (await log.decide([COPY, REVISION])).decisions
+
+    assert [decision.kind for decision in again] == ["new", "new"], "the negative control"
+
+
+async def test_a_batch_that_died_before_it_told_has_its_verdicts_at_both_places_afterwards(
+    kafka: str, publisher: Publisher
+) -> None:
+    async with replica(kafka, publisher) as log:
+        before = (await log.decide([FERRY, COPY, REVISION])).decisions
+    async with replica(kafka, publisher) as log:
+        assert await decided_and_told(log, publisher, FERRY, COPY, REVISION) == before
+    await asyncio.to_thread(shorten, kafka, topics.SIGNATURES, 1)
+
+    async with replica(kafka, publisher) as log:
+        assert (await log.decide([COPY, REVISION])).decisions == before[1:]
+
+
+async def test_a_verdict_that_differs_from_its_own_stops_the_worker_that_follows(
+    kafka: str, publisher: Publisher
+) -> None:
+    log = await opened(kafka, publisher)
+    following = asyncio.create_task(log.follow())
+    await log.decide([FERRY, COPY])
+    other = Verdicts(verdicts=(Verdict(offset=1, kind="new"),))
+    await publisher.publish([Outgoing(topics.SIGNATURES, VERDICTS_KEY, other.to_bytes(), [])])
+
+    with pytest.raises(Stop, match=r"worker decided articles\.signatures offset 1 as new, and this one otherwise"):
+        await asyncio.wait_for(following, DEADLINE_SECONDS)
+
+    await log.close()
+
+
+async def test_a_copy_of_another_text_is_another_verdict(kafka: str, publisher: Publisher) -> None:
+    log = await opened(kafka, publisher)
+    following = asyncio.create_task(log.follow())
+    await log.decide([FERRY, COPY])
+    other = Verdicts(verdicts=(Verdict(offset=1, kind="copy", of=UUID(int=1)),))
+    await publisher.publish([Outgoing(topics.SIGNATURES, VERDICTS_KEY, other.to_bytes(), [])])
+
+    with pytest.raises(Stop, match="offset 1 as copy, and this one otherwise"):
+        await asyncio.wait_for(following, DEADLINE_SECONDS)
+
+    await log.close()
+
+
+async def test_verdicts_that_nobody_can_read_stop_the_worker_at_its_start(kafka: str, publisher: Publisher) -> None:
+    await publisher.publish([Outgoing(topics.SIGNATURES, VERDICTS_KEY, b'{"verdicts": [{}]}', [])])
+
+    with pytest.raises(Stop, match=r"articles\.signatures offset 0 cannot be read \(verdicts\.0\.offset"):
+        await opened(kafka, publisher)
+
+
+async def test_what_has_no_verdict_at_the_end_of_the_log_is_decided_there(kafka: str, publisher: Publisher) -> None:
+    async with replica(kafka, publisher) as log:
+        ferry = await decided_and_told(log, publisher, FERRY)
+        untold = (await log.decide([COPY, REVISION])).decisions
+        again = await decided_and_told(log, publisher, FERRY)
+
+    async with replica(kafka, publisher) as log:
+        assert log.deliveries_known == 3
+        assert (await log.decide([FERRY, COPY, REVISION])).decisions == [*ferry, *untold]
+    assert again == ferry
+
+
+@pytest.mark.parametrize("hold_records", [0, 1, 2])
+async def test_a_verdict_is_not_waited_for_for_ever(
+    kafka: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, hold_records: int
+) -> None:
+    later = [delivery(n, f"text {n}", url=f"a.example/{n}") for n in range(10, 16)]
+    async with replica(kafka, publisher) as log:
+        untold = (await log.decide([FERRY])).decisions
+        told = [decision for s in later for decision in await decided_and_told(log, publisher, s)]
+    monkeypatch.setattr(signature_log, "HOLD_RECORDS", hold_records)
+
+    async with replica(kafka, publisher) as log:
+        assert (await log.decide([FERRY, *later])).decisions == [*untold, *told]
+
+
+def crowd(deliveries: int) -> list[Signature]:
+    """Deliveries rich in copies, revisions and redeliveries, some of them near: each text is delivered by many."""
+    found = []
+    for n in range(deliveries):
+        text, edit = n % 7, n % 3
+        found.append(
+            delivery(
+                n,
+                f"text {text}, edit {edit}",
+                url=f"o{n % 5}.example/{n % 20}",
+                source=f"outlet {n % 5}",
+                raw_text=f"text {text}, edit {edit}, as delivered by {n % 4}",
+                hour=n % 11,
+                shingles=range(1000 * text + edit, 1000 * text + 60 + edit),
+                numbers=[edit],
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+async def test_workers_that_decide_at_the_same_time_and_die_agree(
+    kafka: str, publisher: Publisher, workers: int
+) -> None:
+    said: dict[UUID, set[bytes]] = {}
+    deliveries = crowd(120)
+
+    async def work(share: Sequence[Signature]) -> None:
+        batches = [share[begin : begin + 6] for begin in range(0, len(share), 6)]
+        for death in range(2):
+            async with replica(kafka, publisher) as log:
+                for number, batch in enumerate(batches):
+                    decided = await log.decide(batch)
+                    for decision in decided.decisions:
+                        said.setdefault(decision.delivery_id, set()).add(decision.to_bytes())
+                    if death == 0 and number == len(batches) // 2:
+                        break  # it dies before it tells; the next begins where nothing is acknowledged
+                    await publisher.publish([decided.verdicts])
+
+    await asyncio.gather(*(work(deliveries[n::workers]) for n in range(workers)))
+
+    assert all(len(contents) == 1 for contents in said.values())
+    offline = await asyncio.to_thread(replayed, kafka, LOG_ID)
+    assert {delivery_id: contents.pop() for delivery_id, contents in said.items()} == {
+        decision.delivery_id: decision.to_bytes() for decision in offline
+    }
+    assert {decision.kind for decision in offline} >= {"new", "copy", "revision"}
+    assert len(signatures_on(kafka)) > len(deliveries), "what was appended before the deaths was appended again"
+
+
+# Records that stop a worker.
 
 
 async def test_a_record_in_the_log_that_nobody_can_read_stops_the_worker_at_its_start(

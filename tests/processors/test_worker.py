@@ -4,20 +4,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from pipeline import broker, cleaning, topics
+from pipeline import broker, topics
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import Reason
-from pipeline.records import Coordinates, DecidedArticle, EnrichedArticle, RawArticle, Signature, UniqueArticle
-from processors.decisions import SignatureIndex
-from tests.cluster import acknowledged, records_on, send, signatures_on, size_of, values_on
+from pipeline.records import Coordinates, DecidedArticle, EnrichedArticle, RawArticle, UniqueArticle
+from tests.cluster import acknowledged, records_on, replayed, send, signatures_on, size_of, values_on, verdicts_on
+from tests.fixtures.kafka import make_topics_afresh
 from tests.pipeline.samples import BODY, DECISION, METADATA, raw_article
-from tests.processors.deliveries import DAY_MS
+from tests.processors import stories
 from tests.running import REPOSITORY, clean_environment, until
 
 # kafka-python 3.0.12 leaves the socket of a refused connection to the garbage collector.
@@ -150,13 +150,84 @@ def test_deduplicate_that_dies_at_every_point_loses_nothing_and_decides_the_same
     assert {d.to_bytes() for d in decided} == {d.to_bytes() for d in replayed(kafka)}, "as an offline replay says"
 
 
-def replayed(kafka: str) -> list[object]:
-    """The decisions of an index that reads the signature log from its beginning."""
-    records = signatures_on(kafka)
-    with broker.admin(kafka) as client:
-        log_id = broker.topic_states(client)[topics.SIGNATURES].id
-    known = SignatureIndex(log_id, cleaning.load_rules().version, 7 * DAY_MS)
-    return [known.apply(Signature.from_bytes(r.value), r.offset, r.timestamp).decision for r in records]
+WORKERS_RAW_PARTITIONS = 4
+TEXTS = (*map(stories.paragraphs, (stories.LIGHTHOUSE, stories.HARVEST, stories.FERRY_IN_GERMAN)), ["A short item."])
+
+
+def crowd(deliveries: int) -> list[RawArticle]:
+    """Deliveries rich in copies, near copies, revisions and redeliveries: few texts, told again by many."""
+    return [
+        raw_article(
+            delivery_id=UUID(int=1 + n),
+            url=f"http://o{n % 6}.example/{n % 70}",
+            source=f"outlet {n % 6}",
+            body=stories.joined(TEXTS[n % 4][n % 5 // 4 :] + [f"Edition {n % 3}."] * (n % 2)),
+        )
+        for n in range(deliveries)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("workers", "dies_at"),
+    [(2, "deduplicate.after_append"), (4, None)],
+    ids=["one of two, before anybody has heard of its batch", "one of four, wherever it is"],
+)
+def test_workers_of_which_one_dies_decide_as_one_that_reads_the_log_alone(
+    kafka: str, tmp_path: Path, workers: int, dies_at: str | None
+) -> None:
+    make_topics_afresh(kafka, WORKERS_RAW_PARTITIONS)
+    articles = crowd(300)
+
+    def feed(some: Sequence[RawArticle]) -> None:
+        for partition in range(WORKERS_RAW_PARTITIONS):
+            send(kafka, topics.RAW, values_of(some[partition::WORKERS_RAW_PARTITIONS]), partition)
+
+    with ExitStack() as stack:
+        started = []
+        for n in range(workers):
+            (folder := tmp_path / str(n)).mkdir()
+            one = Stages(kafka, folder)
+            variables = {"NEWS_KAFKA__RAW_PARTITIONS": str(WORKERS_RAW_PARTITIONS)}
+            if n == 0 and dies_at is not None:
+                variables["NEWS_TEST_CRASH_AT"] = dies_at
+            started.append((one, stack.enter_context(one.started("ops", "run", "deduplicate", **variables))))
+        until("all have their place in the group", lambda: all(one.ready.exists() for one, _ in started), END_SECONDS)
+
+        feed(articles[:200])
+        until("they are at work", lambda: len(signatures_on(kafka)) > 20, END_SECONDS)
+        victim = started[0][1]
+        if dies_at is None:
+            victim.kill()
+        feed(articles[200:])
+        victim.wait(END_SECONDS)
+        until(
+            "the others have acknowledged everything",
+            lambda: acknowledged(kafka, "news.deduplicate") == len(articles),
+            END_SECONDS,
+            pause_seconds=0.2,
+        )
+        assert [process.poll() for _, process in started[1:]] == [None] * (workers - 1), started[1][0].said()
+
+    decided = [DecidedArticle.from_bytes(value).decision for value in values_on(kafka, topics.DECISIONS)]
+    offline = replayed(kafka)
+    contents = {d.to_bytes() for d in decided}
+    assert len({(d.raw.partition, d.raw.offset) for d in decided}) == len(articles)
+    assert len(contents) == len(articles), "one delivery, one decision, however often it is told"
+    assert contents == {d.to_bytes() for d in offline}
+    assert {(d.kind, d.method) for d in offline} >= {
+        ("new", None),
+        ("copy", "exact"),
+        ("copy", "near"),
+        ("revision", "url"),
+    }
+    by_offset = dict(zip((r.offset for r in signatures_on(kafka)), offline, strict=True))
+    verdicts = verdicts_on(kafka)
+    assert {v.offset: (v.kind, v.of, v.score) for v in verdicts} == {
+        v.offset: ((d := by_offset[v.offset]).kind, d.of, d.score) for v in verdicts
+    }
+    if dies_at is not None:
+        assert len(by_offset) > len(articles), "what it appended was appended again"
+    assert {by_offset[v.offset].delivery_id for v in verdicts} == {article.delivery_id for article in articles}
 
 
 def unique_article(text: str) -> bytes:
