@@ -28,11 +28,11 @@ SHORT_TEXT_WORDS: Final = 40
 SAMPLE_LIMIT: Final = 2**32 // 12
 FEWEST_SAMPLES: Final = 16
 #: A text asks with more of its hashes than it posts: a shorter text may have posted hashes above the limit.
-ASK_LIMIT: Final = 2 * SAMPLE_LIMIT
+ASK_LIMIT: Final = SAMPLE_LIMIT * 3 // 2
 #: A shingle in more texts of the window than this is common speech or boilerplate: it brings no candidates.
 FREQUENT: Final = 64
 #: So many candidates, those with the most samples in common, are compared exactly.
-MOST_CANDIDATES: Final = 24
+MOST_CANDIDATES: Final = 16
 #: A copy shares fewer samples than are asked of a candidate once in 700 times: standard deviations of a binomial.
 DEVIATIONS: Final = 3.0
 #: The most samples of one text that are looked at before its whole set is, in shares of the set and more.
@@ -76,6 +76,7 @@ class _Hits(NamedTuple):
     asked: Hashes
     query: Numbers
     rows: Numbers
+    posted: Numbers  # how many samples each of these rows has posted
     rare: Mask
 
 
@@ -114,6 +115,7 @@ class Nearest:
         query, rows = window.texts(np.concatenate(self._asked), FREQUENT + 1)
         order = np.argsort(query, kind="stable")
         self._query, self._rows = query[order], rows[order]
+        self._counts = window.sampled(self._rows)
         self.samples: list[Hashes] = []  # of the rows that the portion adds
         self._added: dict[int, list[int]] = {}
         self._articles: dict[int, bytes] = {}
@@ -156,25 +158,29 @@ class Nearest:
         end = int(self._ends[i])
         begin = end - len(asked)
         first, last = np.searchsorted(self._query, [begin, end])
-        query, rows = self._query[first:last] - begin, self._rows[first:last]
-        in_window = rows >= live
-        query, rows = query[in_window], rows[in_window]
+        query, rows, posted = self._query[first:last] - begin, self._rows[first:last], self._counts[first:last]
+        if len(rows) and live > rows.min():
+            there = rows >= live
+            query, rows, posted = query[there], rows[there], posted[there]
         if self._added:
-            more = [(q, n) for q, h in enumerate(asked.tolist()) for n in self._added.get(h, ()) if n >= live]
-            if more:
-                added = np.array(more, dtype=np.int64)
-                query, rows = np.concatenate([query, added[:, 0]]), np.concatenate([rows, added[:, 1]])
+            more = [(q, n) for q, h in enumerate(asked.tolist()) if h in self._added for n in self._added[h]]
+            added = np.array([pair for pair in more if pair[1] >= live], dtype=np.int64).reshape(-1, 2)
+            counts = np.array([len(self.samples[n]) for n in (added[:, 1] - self._first).tolist()], dtype=np.int64)
+            query, rows = np.concatenate([query, added[:, 0]]), np.concatenate([rows, added[:, 1]])
+            posted = np.concatenate([posted, counts])
         rare = np.bincount(query, minlength=len(asked)) <= FREQUENT
         kept = rare[query]
-        return _Hits(asked, query[kept], rows[kept], rare)
+        return _Hits(asked, query[kept], rows[kept], posted[kept], rare)
 
     def _likely(self, e: Entry, hits: _Hits) -> list[int]:
         """The rows that share enough samples to be worth a comparison, the most promising first."""
         if not len(hits.rows):
             return []
-        rows, counts = np.unique(hits.rows, return_counts=True)
+        rows, places, counts = np.unique(hits.rows, return_index=True, return_counts=True)
+        posted = hits.posted[places]
+        posted[posted <= FEWEST_SAMPLES] = FEWEST_SAMPLES // 2  # of a short text some lie above what is asked
         share = likeness.THRESHOLD * np.count_nonzero(hits.rare) / len(hits.rare)
-        expected = share * np.minimum(len(sample(e)), self._posted(rows))
+        expected = share * np.minimum(len(sample(e)), posted)
         enough = counts > _fewest(expected, share)
         rows, counts = rows[enough], counts[enough]
         best: list[int] = rows[np.lexsort((rows, -counts))[:MOST_CANDIDATES]].tolist()
@@ -192,15 +198,6 @@ class Nearest:
         shared = np.add.reduceat(likeness.isin(joined, asked), starts, dtype=np.int64)
         enough = shared > _fewest(likeness.THRESHOLD * np.minimum(there, len(asked)), likeness.THRESHOLD)
         return [number for number, close in zip(likely, enough.tolist(), strict=True) if close]
-
-    def _posted(self, rows: Numbers) -> Numbers:
-        """How many samples of these rows are posted, or will be, below the limit of what is asked."""
-        here = rows >= self._first
-        counts = np.empty(len(rows), dtype=np.int64)
-        counts[~here] = self._window.sampled(rows[~here])
-        counts[here] = [len(self.samples[n]) for n in (rows[here] - self._first).tolist()]
-        counts[counts <= FEWEST_SAMPLES] = FEWEST_SAMPLES // 2  # of a short text some lie above it
-        return counts
 
     def _alike(self, e: Entry, article: bytes, likely: Sequence[int]) -> list[tuple[Text, Likeness]]:
         """The candidates of other articles with enough containment, the earliest first."""
