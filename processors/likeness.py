@@ -30,10 +30,10 @@ SWAPS_PER_DIFFERENCE: Final = 0.15
 #: They are about equally long.
 SAME_FORM_LENGTHS: Final = 0.6
 #: Below this containment such a share of the smaller text's numbers and names must be in the larger one too, if it has
-#: so many: what an outlet puts under all its articles is alike without them. Of one outlet it must be almost all.
+#: so many: what an outlet puts under all its articles is alike without them. Of one outlet it must be more.
 SURE: Final = 0.75
 SUBJECT_SHARE: Final = 0.5
-SUBJECT_SHARE_OF_ONE_SOURCE: Final = 0.85
+SUBJECT_SHARE_OF_ONE_SOURCE: Final = 0.75
 FEWEST_SUBJECTS: Final = 4
 
 
