@@ -16,6 +16,8 @@ from pipeline.records import Body, Coordinates, Hashes, Metadata, RawArticle, Si
 MAX_SHINGLES: Final = 4096
 MAX_OTHERS: Final = 1024
 SHINGLE_WORDS: Final = 3
+#: Each piece that was cut is kept with its place: so many fit beside the text in one record.
+MAX_REMOVED: Final = 10_000
 
 _WORD = re.compile(r"\w+")
 _NO_WORD: Final = "".join(c if _WORD.match(c) else " " for c in map(chr, range(128)))
@@ -45,12 +47,16 @@ class Prepared:
 def prepare(article: RawArticle, raw: Coordinates, rules: cleaning.Rules) -> Prepared:
     """Clean and fingerprint one delivery.
 
-    Raises InvalidRecord (`no-text`) when cleaning leaves nothing.
+    Raises InvalidRecord: `no-text` when cleaning leaves nothing, `too-large` when it cuts too many pieces.
     """
     cleaned = cleaning.clean(article.body, rules)
     if not _WORD.search(cleaned.text):
         what = "nothing but boilerplate" if _WORD.search(article.body) else "not a single word"
         raise InvalidRecord(Reason.NO_TEXT, f"The body holds {what}.")
+    if len(cleaned.removed) > MAX_REMOVED:
+        raise InvalidRecord(
+            Reason.TOO_LARGE, f"Cleaning cut {len(cleaned.removed):,} pieces; more than {MAX_REMOVED:,} are no article."
+        )
     title = identity.normalised(cleaning.clean_title(article.title, rules, article.source))
     text = identity.normalised(cleaned.text)
     content = identity.content_hash_of_normalised(title, text)

@@ -18,6 +18,8 @@ Mask = npt.NDArray[np.bool_]
 
 #: What a copy's containment must reach. Real copies lie above, reports of one event in other words below 0.25.
 THRESHOLD: Final = 0.45
+#: What is compared of sets that were cut must have so many shingles at least.
+FEWEST_SHINGLES: Final = 16
 #: A newer text with more than this share, and this many words, of its own is an article that contains the older one.
 OWN_SHARE: Final = 0.5
 OWN_WORDS: Final = 150
@@ -75,7 +77,10 @@ def compare(newer: Text, older: Text) -> Likeness | None:
     a, b = _comparable(a, b, newer.shingle_count <= len(a), older.shingle_count <= len(b))
     shared = common(a, b)
     smaller = min(len(a), len(b))
-    containment = shared / smaller if smaller else 0.0
+    is_cut = len(a) < newer.shingle_count or len(b) < older.shingle_count
+    if smaller < (FEWEST_SHINGLES if is_cut else 1):  # a few hashes beside a set that was cut prove nothing
+        return None
+    containment = shared / smaller
     if containment < THRESHOLD:
         return None
     own = 1 - shared / len(a) if len(a) else 0.0

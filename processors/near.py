@@ -163,7 +163,12 @@ class Nearest:
             there = rows >= live
             query, rows, posted = query[there], rows[there], posted[there]
         if self._added:
-            more = [(q, n) for q, h in enumerate(asked.tolist()) if h in self._added for n in self._added[h]]
+            more = [
+                (q, n)
+                for q, h in enumerate(asked.tolist())
+                if h in self._added
+                for n in self._added[h][-FREQUENT - 1 :]
+            ]
             added = np.array([pair for pair in more if pair[1] >= live], dtype=np.int64).reshape(-1, 2)
             counts = np.array([len(self.samples[n]) for n in (added[:, 1] - self._first).tolist()], dtype=np.int64)
             query, rows = np.concatenate([query, added[:, 0]]), np.concatenate([rows, added[:, 1]])

@@ -163,3 +163,12 @@ def test_words_are_the_same_whether_a_text_is_plain_or_not(body: str) -> None:
     plain = body.replace("é", "e").replace("\u2028", " ")
 
     assert fingerprint._words(plain) == fingerprint._words(f"{plain} é")[:-1]
+
+
+def test_a_text_of_which_too_many_pieces_are_cut_is_refused_before_it_outgrows_a_record() -> None:
+    article = raw_article(body="First word\n" + "Share this\nx\n" * 10_001)
+
+    with pytest.raises(InvalidRecord, match="Cleaning cut 10,002 pieces") as refused:
+        fingerprint.prepare(article, HERE, RULES)
+
+    assert refused.value.reason == Reason.TOO_LARGE
