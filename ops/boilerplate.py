@@ -201,7 +201,7 @@ def proposals(found: Iterable[Repeated], taken: Iterable[str] = ()) -> list[Prop
 
 
 def _name(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", identity.stream_safe(text)).encode("ascii", "ignore").decode().lower()
     return "-".join(_NAME_WORD.findall(plain)[:NAME_WORDS]) or "line"
 
 

@@ -72,21 +72,23 @@ def canonical_url(url: str) -> str | None:
     """The identity of a web address, or None where the text is not an http(s) address with a host.
 
     Scheme ignored, host lower case without `www.`, no port, no fragment, no user, tracking parameters dropped, the
-    others sorted, path case kept, no trailing slash. Escapes are normalised by w3lib (RFC 3986 §6.2.2).
+    others sorted, path case kept, no trailing slash. Escapes are normalised by w3lib (RFC 3986 §6.2.2). Escaped bytes
+    that are no UTF-8 stay what they are: an address in Latin-1 is not that of another article.
     """
     try:
         parts = urlsplit(printable(url).strip())
         host = _host(parts.hostname or "")
         if parts.scheme.lower() not in ("http", "https") or host is None:
             return None
-        query = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _is_tracking(k)]
+        given = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+        query = [(k, v) for k, v in given if not _is_tracking(k)]
         path = parts.path
         if not _PLAIN_PATH.fullmatch(path):
             path = urlsplit(canonicalize_url(safe_url_string(f"http://{host}{path}"))).path
         path = path.rstrip("/")
     except (ValueError, UnicodeError):
         return None
-    return f"{host}{path}{'?' if query else ''}{urlencode(sorted(query))}"
+    return f"{host}{path}{'?' if query else ''}{urlencode(sorted(query), errors='surrogateescape')}"
 
 
 def _host(name: str) -> str | None:
@@ -147,6 +149,52 @@ def new_delivery_id() -> DeliveryId:
     return DeliveryId(uuid.UUID(int=value | 0b10 << 62 | secrets.randbits(62)))
 
 
+_MOST_MARKS = 30
+_GRAPHEME_JOINER = "\u034f"
+# One character can stand for two combining marks, and a letter before them bring three: so many may be too many.
+_MAYBE_TOO_MANY = (_MOST_MARKS + 1 - 3) // 2
+# All that is nothing but combining marks once it is decomposed, and some more (a test goes through all of Unicode).
+_MARK = r"[^\x00-\u02ff\u2000-\u20cf\u3000-\u3029\uff00-\uff9d\U0001f000-\U0010ffff\w\s]"
+_MAYBE_MARK = re.compile(_MARK)
+_MAYBE_MARKS = re.compile(f"{_MARK}{{{_MAYBE_TOO_MANY},}}")
+
+
+def stream_safe(text: str) -> str:
+    """The text for `unicodedata.normalize` (NFKC, NFKD), which sorts combining marks in quadratic time.
+
+    A run of more than 30 is broken with U+034F (UAX #15 §13, Stream-Safe Text Format); other texts have the form that
+    they had.
+    """
+    text = text.replace("\uff9e", "\u3099").replace("\uff9f", "\u309a")  # their form; to `re` they are letters
+    if not _MAYBE_MARK.search(text[::_MAYBE_TOO_MANY]):  # a run that is too long has one there
+        return text
+    return _MAYBE_MARKS.sub(_broken, text)
+
+
+def _broken(run: re.Match[str]) -> str:
+    start = run.start()
+    marks = _marks_at_end(run.string[start - 1])[0] if start else 0
+    parts: list[str] = []
+    for character in run[0]:
+        more, is_mark = _marks_at_end(character)
+        if not is_mark:
+            marks = 0
+        elif marks + more > _MOST_MARKS:
+            parts.append(_GRAPHEME_JOINER)
+            marks = 0
+        marks += more
+        parts.append(character)
+    return "".join(parts)
+
+
+@lru_cache(maxsize=4096)
+def _marks_at_end(character: str) -> tuple[int, bool]:
+    """How many combining marks stand at the end of a character, decomposed, and whether it is nothing else."""
+    decomposed = unicodedata.normalize("NFKD", character)
+    marks = next((i for i, c in enumerate(reversed(decomposed)) if not unicodedata.combining(c)), len(decomposed))
+    return marks, marks == len(decomposed)
+
+
 _TYPOGRAPHY = tuple(
     {
         **dict.fromkeys("‘’‚‛′`´", "'"),
@@ -163,7 +211,7 @@ def normalised(text: str) -> str:
     if text.isascii():  # has one typographic character and one form, and folds as it lowers
         return " ".join(text.replace("`", "'").lower().split())
     plain = _without_typography(text)
-    composed = unicodedata.normalize("NFKC", plain)
+    composed = unicodedata.normalize("NFKC", stream_safe(plain))
     if composed != plain:  # a compatibility form may stand for a quote or a dash
         composed = _without_typography(composed)
     return " ".join(composed.casefold().split())

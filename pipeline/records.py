@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -28,6 +29,23 @@ from pipeline.identity import printable
 
 Hashes = npt.NDArray[np.uint32]
 
+#: Times lie between these: so they do not leave the years 1 to 9999 in any time zone, here or in PostgreSQL.
+EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
+LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+#: The most hashes in one set of a signature; the writer keeps the smallest of a larger one.
+MAX_SHINGLES: Final = 4096
+MAX_OTHERS: Final = 1024
+#: The largest numbers that Kafka has, and that a row of the index has room for (processors/window.py).
+MAX_OFFSET: Final = 2**63 - 1
+MAX_PARTITION: Final = 2**31 - 1
+MAX_COUNT: Final = 2**32 - 1
+
+
+def _is_in_reach(time: datetime) -> datetime:
+    if not EARLIEST <= time <= LATEST:
+        raise ValueError(f"must lie between {EARLIEST.date()} and {LATEST.date()}, in UTC")
+    return time
+
 
 def _hashes_from_base64(value: object) -> object:
     if not isinstance(value, str):
@@ -38,12 +56,38 @@ def _hashes_from_base64(value: object) -> object:
     return np.frombuffer(packed, dtype="<u4")
 
 
+def _at_most(most: int) -> AfterValidator:
+    def checked(hashes: Hashes) -> Hashes:
+        if len(hashes) > most:
+            raise ValueError(f"{len(hashes):,} hashes; at most {most:,} are taken")
+        return hashes
+
+    return AfterValidator(checked)
+
+
+def _schema_of_hashes(most: int) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "description": "sorted little-endian uint32",
+            "maxLength": len(base64.b64encode(bytes(4 * most))),
+        }
+    )
+
+
 PackedHashes = Annotated[
     Hashes,
     BeforeValidator(_hashes_from_base64),
     PlainSerializer(lambda hashes: base64.b64encode(hashes.astype("<u4").tobytes()).decode("ascii"), return_type=str),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64", "description": "sorted little-endian uint32"}),
 ]
+Shingles = Annotated[PackedHashes, _at_most(MAX_SHINGLES), _schema_of_hashes(MAX_SHINGLES)]
+OtherHashes = Annotated[PackedHashes, _at_most(MAX_OTHERS), _schema_of_hashes(MAX_OTHERS)]
+Instant = Annotated[AwareDatetime, AfterValidator(_is_in_reach)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Partition = Annotated[int, Field(ge=0, le=MAX_PARTITION)]
+Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET)]
 Text = Annotated[str, BeforeValidator(lambda value: printable(value) if isinstance(value, str) else value)]
 Kind = Literal["new", "copy", "revision", "unchanged", "redelivery"]
 Method = Literal["url", "item", "text", "exact", "near", "store"]
@@ -102,7 +146,7 @@ class RawArticle(Record):
     """articles.raw: one delivery of one article, as a producer handed it over."""
 
     delivery_id: UUID
-    observed_at: AwareDatetime
+    observed_at: Instant
     source: Text = Field(min_length=1, max_length=200)
     source_item_id: Text | None = Field(None, max_length=2000)
     url: Text | None = Field(None, max_length=8000)
@@ -110,8 +154,8 @@ class RawArticle(Record):
     byline: Text | None = Field(None, max_length=2000)
     body: Text = Field(description="the text as delivered; stored as `raw`")
     language: Text | None = Field(None, max_length=35, description="BCP 47, as the source says")
-    published_at: AwareDatetime | None = None
-    updated_at: AwareDatetime | None = None
+    published_at: Instant | None = None
+    updated_at: Instant | None = None
     notes: tuple[Text, ...] = Field((), description="what the producer left out or could not read, in words")
     targets: tuple[Target, ...] = Field((), max_length=1000)
 
@@ -122,32 +166,32 @@ class Coordinates(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     topic_id: UUID
-    partition: int = Field(ge=0)
-    offset: int = Field(ge=0)
+    partition: Partition
+    offset: Offset
 
 
 class Signature(Record):
     """articles.signatures: all that the decision about one delivery needs, and nothing that it does not."""
 
-    rules_version: int
-    identity_version: int
+    rules_version: Count
+    identity_version: Count
     delivery_id: UUID
-    observed_at: AwareDatetime
+    observed_at: Instant
     article_id: UUID = Field(description="from URL, own id or text; the decision may name a known article instead")
     identified_by: Literal["url", "item", "text"]
     item_key: UUID | None = Field(None, description="(source, own id) as an id, where the source gives one")
-    text_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
-    content_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
-    metadata_digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="of URL, byline, dates, language as delivered")
+    text_digest: Digest
+    content_hash: Digest
+    metadata_digest: Digest = Field(description="of URL, byline, dates, language as delivered")
     source: Text
     raw: Coordinates
-    words: int = Field(ge=0)
+    words: Count
     wall: bool = Field(False, description="looks like a paywall or consent wall")
-    shingle_count: int = Field(ge=0, description="distinct word 3-shingles before the cap")
-    shingles: PackedHashes
-    lines: PackedHashes
-    numbers: PackedHashes
-    names: PackedHashes
+    shingle_count: Count = Field(description="distinct word 3-shingles before the cap")
+    shingles: Shingles
+    lines: OtherHashes
+    numbers: OtherHashes
+    names: OtherHashes
 
 
 class Decision(Record):
@@ -179,9 +223,9 @@ class Decision(Record):
     rules_version: int
     log_id: UUID = Field(description="topic id of articles.signatures")
     log_offset: int
-    decided_at: AwareDatetime = Field(description="log-append time of the signature")
+    decided_at: Instant = Field(description="log-append time of the signature")
     raw: Coordinates
-    observed_at: AwareDatetime
+    observed_at: Instant
     source: Text
 
 
@@ -192,8 +236,8 @@ class Current(BaseModel):
 
     version_id: UUID
     delivery_id: UUID
-    content_hash: str
-    observed_at: AwareDatetime
+    content_hash: Digest
+    observed_at: Instant
 
 
 class Verdict(BaseModel):
@@ -201,7 +245,7 @@ class Verdict(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    offset: int = Field(ge=0)
+    offset: Offset
     kind: Kind
     method: Method | None = None
     article_id: UUID | None = Field(None, description="where it is a known article instead of the signature's own")
@@ -241,8 +285,8 @@ class Metadata(BaseModel):
     title: str = ""
     byline: str | None = None
     language: str | None = None
-    published_at: AwareDatetime | None = None
-    updated_at: AwareDatetime | None = None
+    published_at: Instant | None = None
+    updated_at: Instant | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -317,7 +361,7 @@ class TargetSentiment(BaseModel):
 
     start: int
     end: int
-    sentiment: Sentiment | None
+    sentiment: Sentiment | None = None  # null is left out of the JSON, so it must be the default
 
 
 class Enrichment(BaseModel):
@@ -332,7 +376,7 @@ class Enrichment(BaseModel):
     targets: tuple[TargetSentiment, ...] = ()
     models: dict[str, str] = Field(default_factory=dict)
     reason: str | None = Field(None, description="why there are no entities, where the models could not run")
-    enriched_at: AwareDatetime
+    enriched_at: Instant
 
 
 class EnrichedArticle(Record):

@@ -10,11 +10,8 @@ import xxhash
 
 from pipeline import cleaning, identity
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.records import Body, Coordinates, Hashes, Metadata, RawArticle, Signature
+from pipeline.records import MAX_OTHERS, MAX_SHINGLES, Body, Coordinates, Hashes, Metadata, RawArticle, Signature
 
-#: Caps on the sets of one record; of a larger shingle set the smallest hashes stay (bottom-k: an unbiased sample).
-MAX_SHINGLES: Final = 4096
-MAX_OTHERS: Final = 1024
 SHINGLE_WORDS: Final = 3
 #: Each piece that was cut is kept with its place: so many fit beside the text in one record.
 MAX_REMOVED: Final = 10_000

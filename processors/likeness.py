@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from processors.fingerprint import MAX_OTHERS
+from pipeline.records import MAX_OTHERS
 from processors.postings import Hashes
 from processors.window import Sets
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
-from pipeline import dead_letters, identity
+from pipeline import dead_letters, identity, records
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import RawArticle
@@ -256,9 +256,10 @@ def _opened(path: Path) -> io.FileIO:
 
 def _file_time(state: State, now: datetime) -> datetime:
     try:
-        return min(datetime.fromtimestamp(state.mtime_ns / 1e9, tz=UTC), now)
+        found = datetime.fromtimestamp(state.mtime_ns / 1e9, tz=UTC)
     except (ValueError, OverflowError, OSError):  # a file system may hold any number
         return now
+    return min(found, now) if found >= records.EARLIEST else now
 
 
 Why = Literal["hidden", "suffix", "link", "not a file", "unreadable"]

@@ -1,4 +1,6 @@
 import hashlib
+import re
+import sys
 import time
 import unicodedata
 from uuid import UUID
@@ -26,6 +28,12 @@ CANONICAL = {
     "http://news.example/a?": "news.example/a",
     "http://news.example/a?q=two+words": "news.example/a?q=two+words",
     "http://news.example/a?q=two%20words": "news.example/a?q=two+words",
+    "http://news.example/a?q=caf%C3%A9": "news.example/a?q=caf%C3%A9",
+    "http://news.example/a?q=caf\u00e9": "news.example/a?q=caf%C3%A9",
+    "http://news.example/a?q=caf%e9": "news.example/a?q=caf%E9",
+    "http://news.example/a?q=%ed%a0%80\u00e9%80": "news.example/a?q=%ED%A0%80%C3%A9%80",
+    "http://news.example/a?q=%ef%bf%bd": "news.example/a?q=%EF%BF%BD",
+    "http://news.example/caf%e9": "news.example/caf%E9",
     "http://news.example/a?id=7&id=3": "news.example/a?id=3&id=7",
     "http://news.example/a?print": "news.example/a?print=",
     "  http://news.example/a\n": "news.example/a",
@@ -93,12 +101,24 @@ def test_any_other_parameter_may_name_a_page(parameter: str) -> None:
     assert identity.canonical_url(f"http://news.example/a?{parameter}=1") == f"news.example/a?{parameter}=1"
 
 
+@pytest.mark.parametrize(
+    "place", ["http://news.example/{}", "http://news.example/a?q={}", "http://news.example/a?{}=1"]
+)
+def test_bytes_that_are_no_utf_8_tell_pages_apart(place: str) -> None:
+    escapes = ["caf%E9", "caf%E8", "caf%C3", "caf%C3%A9", "caf%EF%BF%BD", "%E9caf", "caf%ED%A0%80"]
+
+    assert len({identity.canonical_url(place.format(escaped)) for escaped in escapes}) == len(escapes)
+
+
 def test_the_case_of_a_path_tells_pages_apart() -> None:
     assert identity.canonical_url("http://news.example/A") != identity.canonical_url("http://news.example/a")
 
 
 HOSTS = st.text("aB.0-:[]@%\u3002\u00df\u00c9\u0130", min_size=1, max_size=12).map(lambda host: f"www.{host}")
-PATHS = st.text("aB%0F;:/.~\u00e9 ?&=+#", max_size=16)
+PATHS = st.text("aB%0F;:/.~\u00e9 ?&=+#", max_size=16) | st.lists(
+    st.sampled_from("?&=a") | st.binary(min_size=1, max_size=2).map(lambda b: "".join(f"%{n:02x}" for n in b)),
+    max_size=6,
+).map("".join)
 
 
 @given(st.one_of(st.text(), st.builds("http://{}/{}".format, HOSTS | st.text(), PATHS | st.text())))
@@ -192,6 +212,72 @@ def test_a_normalised_text_is_what_the_spelt_out_rule_makes_of_it(text: str) -> 
     composed = unicodedata.normalize("NFKC", text.translate(TYPOGRAPHY)).translate(TYPOGRAPHY)
 
     assert identity.normalised(text) == " ".join(composed.casefold().split())
+
+
+# Combining marks of two classes, one that stands for two marks, a letter with three, marks that `re` calls letters, and
+# what breaks no run in the eyes of the cheap check but does in Unicode's.
+MARKS = "\u0300\u0316\u0344\u0f73\uff9e\uff9f\u1f82e \u2019\u05b0\u0903\U0001d165\u20e3\u25cc"
+
+
+def longest_run_of_marks(text: str) -> int:
+    marks = "".join("m" if unicodedata.combining(c) else "-" for c in unicodedata.normalize("NFKD", text))
+    return max(map(len, re.findall("m*", marks)))
+
+
+def test_a_letter_with_a_million_marks_is_normalised_in_linear_time() -> None:
+    text = "e" + "\u0300\u0316" * 500_000  # unbroken, sorting them takes minutes
+
+    normalised = identity.normalised(text)
+
+    assert len(normalised) == 1_000_000 + 1_000_000 // 30  # the first mark is composed, 33,333 breaks are put in
+    assert normalised.startswith("\u00e8" + "\u0316" * 15 + "\u0300" * 14 + "\u034f")
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("a" + "\u0316" * 30, "a" + "\u0316" * 30),
+        ("a" + "\u0316" * 31, "a" + "\u0316" * 30 + "\u034f\u0316"),
+        ("\u0316" * 61, "\u0316" * 30 + "\u034f" + "\u0316" * 30 + "\u034f\u0316"),
+        ("\u1f82" + "\u0316" * 28, "\u1f82" + "\u0316" * 27 + "\u034f\u0316"),
+        ("a" + "\u0344" * 16, "a" + "\u0344" * 15 + "\u034f\u0344"),
+        ("a" + "\u0316" * 20 + "\u25cc" + "\u0316" * 20, "a" + "\u0316" * 20 + "\u25cc" + "\u0316" * 20),
+        ("a" + "\uff9e" * 31, "a" + "\u3099" * 30 + "\u034f\u3099"),
+        ("\ufdfa" * 40, "\ufdfa" * 40),
+        ("no mark", "no mark"),
+        ("", ""),
+    ],
+)
+def test_a_run_of_more_than_30_marks_is_broken_and_no_other(text: str, broken: str) -> None:
+    assert identity.stream_safe(text) == broken
+
+
+@given(
+    st.text(MARKS, max_size=200)
+    | st.lists(st.tuples(st.sampled_from(MARKS), st.integers(1, 40))).map(
+        lambda runs: "".join(character * times for character, times in runs)
+    )
+)
+def test_no_text_keeps_a_run_of_more_than_30_marks_and_none_without_one_changes_its_form(text: str) -> None:
+    safe = identity.stream_safe(text)
+
+    assert longest_run_of_marks(safe) <= 30
+    assert unicodedata.normalize("NFKD", safe.replace("\u034f", "")) == unicodedata.normalize("NFKD", text)
+    if longest_run_of_marks(text) <= 30:
+        assert unicodedata.normalize("NFKC", safe) == unicodedata.normalize("NFKC", text)
+
+
+def test_the_cheap_check_knows_all_marks_of_this_python() -> None:
+    for character in map(chr, range(sys.maxunicode + 1)):
+        marks = [unicodedata.combining(c) > 0 for c in unicodedata.normalize("NFKD", character)]
+        if not any(marks):
+            continue
+        assert all(marks) == marks[0], f"U+{ord(character):04X} begins with a mark and is none"
+        if all(marks):
+            assert len(marks) <= 2
+            assert identity.stream_safe(character * 31) != character * 31, f"U+{ord(character):04X} is not seen"
+        else:
+            assert marks[-4:].count(True) <= 3
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
+import base64
 import contextlib
 import json
+from datetime import timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.records import EnrichedArticle, RawArticle, Record, Signature, utc
+from pipeline.records import MAX_OTHERS, MAX_SHINGLES, EnrichedArticle, RawArticle, Record, Signature, utc
 from tests.pipeline.samples import FULL_RAW, RECORDS, SIGNATURE, raw_article
 
 
@@ -46,6 +48,26 @@ INVALID = {
     "a body that is a number": (raw_with(body=7), Reason.WRONG_SHAPE, "body: "),
     "a body that is null": (raw_with(body=None), Reason.WRONG_SHAPE, "body: "),
     "a time without an offset": (raw_with(observed_at="2026-10-13T12:00:00"), Reason.WRONG_SHAPE, "observed_at: "),
+    "an observation before the year 1 in UTC": (
+        raw_with(observed_at="0001-01-01T00:00:00+10:00"),
+        Reason.WRONG_SHAPE,
+        "observed_at: Value error, must lie between 0001-01-02 and 9999-12-30, in UTC.",
+    ),
+    "an observation after the year 9999 in UTC": (
+        raw_with(observed_at="9999-12-31T23:00:00-10:00"),
+        Reason.WRONG_SHAPE,
+        "observed_at: Value error, must lie between",
+    ),
+    "a publication in the last hours that there are": (
+        raw_with(published_at="9999-12-31T23:59:59Z"),
+        Reason.WRONG_SHAPE,
+        "published_at: ",
+    ),
+    "an update in the first hours that there were": (
+        raw_with(updated_at="0001-01-01T00:00:00Z"),
+        Reason.WRONG_SHAPE,
+        "updated_at: ",
+    ),
     "a target before the text": (raw_with(targets=[{"start": -1, "end": 2}]), Reason.WRONG_SHAPE, "targets.0.start: "),
     "a source without a name": (raw_with(source=""), Reason.WRONG_SHAPE, "source: "),
     "an endless URL": (raw_with(url="http://a.example/" + "a" * 8000), Reason.WRONG_SHAPE, "url: "),
@@ -71,6 +93,38 @@ def test_hashes_that_are_none_are_of_the_wrong_shape(hashes: object) -> None:
         Signature.from_bytes(value)
 
     assert (caught.value.reason, caught.value.detail.split(":")[0]) == (Reason.WRONG_SHAPE, "shingles")
+
+
+@pytest.mark.parametrize("time", ["0001-01-02T00:00:00Z", "0001-01-02T23:59:00+23:59", "9999-12-29T00:01:00-23:59"])
+def test_the_first_and_the_last_times_are_dates_in_every_time_zone(time: str) -> None:
+    article = RawArticle.from_bytes(raw_with(observed_at=time, published_at=time, updated_at=time))
+
+    for hours in (-24, 24):
+        zone = timezone(timedelta(hours=hours, minutes=-hours / 24))
+        assert 1 <= article.observed_at.astimezone(zone).year <= 9999
+
+
+def test_a_record_of_an_article_keeps_no_time_that_the_first_step_refuses() -> None:
+    for record in RECORDS.values():
+        for time in ("0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z"):
+            value = record.to_bytes().replace(b"2026-10-13T12:00:00Z", time.encode())
+
+            with pytest.raises(InvalidRecord, match="must lie between 0001-01-02 and 9999-12-30"):
+                type(record).from_bytes(value)
+
+
+@pytest.mark.parametrize(
+    ("most", "field"),
+    [(MAX_SHINGLES, "shingles"), (MAX_OTHERS, "lines"), (MAX_OTHERS, "numbers"), (MAX_OTHERS, "names")],
+)
+def test_a_set_of_a_signature_has_an_end(most: int, field: str) -> None:
+    def signed(count: int) -> bytes:
+        hashes = base64.b64encode(np.arange(count, dtype="<u4").tobytes()).decode()
+        return json.dumps({**json.loads(SIGNATURE.to_bytes()), field: hashes}).encode()
+
+    assert len(getattr(Signature.from_bytes(signed(most)), field)) == most
+    with pytest.raises(InvalidRecord, match=f"{field}: Value error, {most + 1:,} hashes; at most {most:,} are taken"):
+        Signature.from_bytes(signed(most + 1))
 
 
 def test_fields_of_a_newer_writer_are_left_alone() -> None:

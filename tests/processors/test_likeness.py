@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from processors import likeness
-from processors.fingerprint import MAX_OTHERS, MAX_SHINGLES
+from pipeline.records import MAX_OTHERS, MAX_SHINGLES
 from processors.likeness import Likeness, Text
 from processors.window import Sets
 
