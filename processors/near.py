@@ -5,6 +5,7 @@ exactly (processors/likeness.py). What is alike by boilerplate, or by its form o
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,10 +16,9 @@ from pipeline.records import Guard, Method
 from processors import likeness
 from processors.entry import Entry
 from processors.likeness import Likeness
-from processors.postings import Hashes, Numbers
+from processors.postings import Hashes, Mask, Numbers
 from processors.window import NO_ID, Row, Sets, Window
 
-Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 #: Shorter texts ("Markets are closed today.") are never copies across sources, nor near copies of anything.
@@ -95,7 +95,7 @@ def source(name: str) -> int:
 def _fewest(expected: Floats, share: float) -> Floats:
     """What a copy has more of, all but once in 700 times, when so many are expected and each is there by chance."""
     found: Floats = expected - DEVIATIONS * np.sqrt(expected * (1 - share)) - 0.5
-    return found
+    return np.maximum(found, 0)  # a candidate that shares nothing is none, however few are expected
 
 
 class Nearest:
@@ -112,10 +112,16 @@ class Nearest:
         ]
         self._asks = any(map(len, self._asked))
         self._ends = np.cumsum([len(a) for a in self._asked])
-        query, rows = window.texts(np.concatenate(self._asked), FREQUENT + 1)
+        until_ms = max(window.now_ms, *(e.log_ms for e in entries))
+        asked = np.concatenate(self._asked)
+        query, rows, self._frequent = window.texts(asked, FREQUENT, until_ms)
         order = np.argsort(query, kind="stable")
         self._query, self._rows = query[order], rows[order]
         self._counts = window.sampled(self._rows)
+        # What is asked holds what is posted: only a hash that is there twice can be found among the portion's own.
+        every = np.sort(np.concatenate([a if len(a) else s for a, s in zip(self._asked, samples, strict=True)]))
+        self._repeated = every[1:][every[1:] == every[:-1]] if self._asks else NOTHING
+        self._in_portion = likeness.isin(asked, self._repeated)
         self.samples: list[Hashes] = []  # of the rows that the portion adds
         self._added: dict[int, list[int]] = {}
         self._articles: dict[int, bytes] = {}
@@ -124,7 +130,7 @@ class Nearest:
         """The portion has one more row; `posted` are its samples, none for what is no text to be a copy of."""
         self.samples.append(posted)
         if self._asks:
-            for h in posted.tolist():
+            for h in posted[likeness.isin(posted, self._repeated)].tolist():
                 self._added.setdefault(h, []).append(number)
 
     def find(self, i: int, e: Entry, article: bytes) -> Match:
@@ -132,7 +138,7 @@ class Nearest:
         if not len(self._asked[i]):
             return Match()
         hits = self._hits(i)
-        found = self._alike(e, article, self._likely(e, hits))
+        found = self._alike(e, self._likely(e, article, hits))
         apart: list[tuple[float, bytes, Guard]] = []
         contained: list[tuple[float, bytes]] = []
         for other, like in found:
@@ -163,22 +169,22 @@ class Nearest:
             there = rows >= live
             query, rows, posted = query[there], rows[there], posted[there]
         if self._added:
+            places = np.flatnonzero(self._in_portion[begin:end])
             more = [
                 (q, n)
-                for q, h in enumerate(asked.tolist())
-                if h in self._added
-                for n in self._added[h][-FREQUENT - 1 :]
+                for q, h in zip(places.tolist(), asked[places].tolist(), strict=True)
+                for n in self._added.get(h, ())[-FREQUENT - 1 :]
             ]
             added = np.array([pair for pair in more if pair[1] >= live], dtype=np.int64).reshape(-1, 2)
             counts = np.array([len(self.samples[n]) for n in (added[:, 1] - self._first).tolist()], dtype=np.int64)
             query, rows = np.concatenate([query, added[:, 0]]), np.concatenate([rows, added[:, 1]])
             posted = np.concatenate([posted, counts])
-        rare = np.bincount(query, minlength=len(asked)) <= FREQUENT
+        rare = ~self._frequent[begin:end] & (np.bincount(query, minlength=len(asked)) <= FREQUENT)
         kept = rare[query]
         return _Hits(asked, query[kept], rows[kept], posted[kept], rare)
 
-    def _likely(self, e: Entry, hits: _Hits) -> list[int]:
-        """The rows that share enough samples to be worth a comparison, the most promising first."""
+    def _likely(self, e: Entry, article: bytes, hits: _Hits) -> list[int]:
+        """The rows of other articles that share enough samples to be worth a comparison, the most promising first."""
         if not len(hits.rows):
             return []
         rows, places, counts = np.unique(hits.rows, return_index=True, return_counts=True)
@@ -188,8 +194,10 @@ class Nearest:
         expected = share * np.minimum(len(sample(e)), posted)
         enough = counts > _fewest(expected, share)
         rows, counts = rows[enough], counts[enough]
-        best: list[int] = rows[np.lexsort((rows, -counts))[:MOST_CANDIDATES]].tolist()
-        return self._closer(hits.asked, best)
+        # There are not many: no more than FREQUENT rows have any one of the samples.
+        best: list[int] = rows[np.lexsort((rows, -counts))].tolist()
+        others = (number for number in best if self._article_of(number) != article)
+        return self._closer(hits.asked, list(islice(others, MOST_CANDIDATES)))
 
     def _closer(self, asked: Hashes, likely: Sequence[int]) -> list[int]:
         """Those that still look like copies when all their small hashes are looked at, posted or not."""
@@ -204,14 +212,12 @@ class Nearest:
         enough = shared > _fewest(likeness.THRESHOLD * np.minimum(there, len(asked)), likeness.THRESHOLD)
         return [number for number, close in zip(likely, enough.tolist(), strict=True) if close]
 
-    def _alike(self, e: Entry, article: bytes, likely: Sequence[int]) -> list[tuple[Text, Likeness]]:
-        """The candidates of other articles with enough containment, the earliest first."""
+    def _alike(self, e: Entry, likely: Sequence[int]) -> list[tuple[Text, Likeness]]:
+        """The candidates with enough containment, the earliest first."""
         text = likeness.Text(Sets(e.shingles, e.numbers, e.names), e.shingle_count, e.words, source(e.source))
         found: list[tuple[Text, Likeness]] = []
         for number in sorted(likely):
             row = self._window.row(number)
-            if row.article == article:
-                continue
             older = likeness.Text(self._window.sets(number, row), row.shingle_count, row.words, row.source)
             like = likeness.compare(text, older)
             if like is not None:

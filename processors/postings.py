@@ -1,9 +1,11 @@
-"""32-bit hash -> numbers: an append-only chained hash table in numpy arrays, newest first.
+"""32-bit hash -> numbers: an append-only hash table in numpy arrays, newest first.
 
-No Python object is kept per posting: 8 bytes each, and 4 to 8 more for the heads of the chains. Lookups take many
-hashes at once and walk their chains side by side.
+No Python object is kept: a posting takes 8 bytes, a hash that has several 12 more, a bucket 4. A bucket leads from hash
+to hash, and from each to a chain of its own, so what was posted a hundred thousand times is passed in one step. Lookups
+take many hashes at once and walk side by side.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -11,94 +13,146 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint32]
 Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
-#: "No posting": they are counted from 1.
+#: "No posting", "no chain": they are counted from 1.
 NONE: Final = 0
 _SMALLEST_BITS: Final = 8
+#: Hashes are kept multiplied by this odd number (Knuth: 2**32 by the golden ratio). No two become one, and those of one
+#: bucket, which is the upper bits, stand side by side when they are sorted.
+_SPREAD: Final = np.uint32(0x9E3779B1)
+_HALF: Final = np.uint64(32)
+#: From here on a number in `_next` is the place of a chain among the long ones.
+_LONG: Final = np.uint32(1 << 31)
+_SMALLEST_LONG: Final = 1_024
+_CHAIN: Final = np.dtype([("behind", np.uint32), ("newest", np.uint32), ("count", np.uint32)])
 
 
 class Postings:
-    """Up to `capacity` postings. Memory is taken as they come, so a capacity that is not used costs little."""
+    """Up to `capacity` postings. Memory is taken as they come, so a capacity that is not used costs little.
+
+    The postings of one hash are a chain. Its number is that of its oldest posting.
+    """
 
     def __init__(self, capacity: int, expected: int) -> None:
-        """Chains are one to two postings long when as many came as `expected`."""
+        """Buckets hold one to two hashes when as many came as `expected`."""
         bits = max(_SMALLEST_BITS, (expected - 1).bit_length() - 1)
-        self._mask = np.uint32((1 << bits) - 1)
-        self._heads = np.zeros(1 << bits, dtype=np.uint32)
+        self._shift = np.uint32(32 - bits)
+        self._heads = np.zeros(1 << bits, dtype=np.uint32)  # of each bucket a chain
         self._hashes = np.empty(capacity + 1, dtype=np.uint32)
+        # Of a chain's oldest posting: the next chain in the bucket, or where the chain stands among the long ones. Of
+        # all others: the next older posting of the chain.
         self._next = np.empty(capacity + 1, dtype=np.uint32)
+        self._next[NONE] = NONE
+        self._long = np.empty(_SMALLEST_LONG, dtype=_CHAIN)  # those with two postings and more
+        self._long_count = 0
         self.capacity = capacity
         self.count = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory in use."""
-        return self._heads.nbytes + 8 * self.count
+        return self._heads.nbytes + 8 * self.count + _CHAIN.itemsize * self._long_count
 
     def add(self, hashes: Hashes) -> int:
         """Append postings; returns the number of the first, the others follow one by one."""
-        first = self.count + 1
-        n = len(hashes)
+        first, n = self.count + 1, len(hashes)
         if n == 0:
             return first
         self.count += n
-        numbers = np.arange(first, first + n, dtype=np.uint32)
-        self._hashes[first : first + n] = hashes
-        chains = hashes & self._mask
-        order = np.argsort(chains, kind="stable")
-        chains, numbers = chains[order], numbers[order]
-        behind = self._heads[chains]
-        same = chains[1:] == chains[:-1]
-        behind[1:][same] = numbers[:-1][same]
-        self._next[numbers] = behind
-        last = np.append(~same, True)
-        self._heads[chains[last]] = numbers[last]
+        spread = hashes * _SPREAD
+        self._hashes[first : first + n] = spread
+        # One sort brings together what is of one bucket, in it what is of one hash, and that from old to new.
+        packed = spread.astype(np.uint64) << _HALF | np.arange(first, first + n, dtype=np.uint64)
+        packed.sort()
+        spread, postings = (packed >> _HALF).astype(np.uint32), packed.astype(np.uint32)
+        begins = np.flatnonzero(np.append(True, spread[1:] != spread[:-1]))
+        lasts = np.append(begins[1:], n) - 1
+        spread = spread[begins]
+        chains = self._find(spread)
+        is_new = chains == NONE
+        older = np.append(NONE, postings[:-1])
+        older[begins] = self.newest(chains)
+        self._next[postings] = older
+        chains[is_new] = postings[begins[is_new]]
+        self._open(chains[is_new], spread[is_new])
+        more = lasts - begins + ~is_new  # than the oldest
+        grown = more > 0
+        self._lengthen(chains[grown], postings[lasts[grown]], more[grown])
         return first
 
-    def newest(self, hashes: Hashes) -> Numbers:
-        """For each hash its newest posting, or NONE."""
-        found: Numbers = self._heads[hashes & self._mask].astype(np.int64)
-        # Queries whose posting is another hash's go on along the chain.
+    def _open(self, chains: Numbers, spread: Hashes) -> None:
+        """Put new chains, in the order of their hashes, before the others in their buckets."""
+        buckets = spread >> self._shift
+        behind = self._heads[buckets].astype(np.int64)
+        same = buckets[1:] == buckets[:-1]
+        behind[1:][same] = chains[:-1][same]
+        self._next[chains] = behind
+        last = np.append(~same, True)[: len(chains)]
+        self._heads[buckets[last]] = chains[last]
+
+    def _lengthen(self, chains: Numbers, newest: Hashes, by: Numbers) -> None:
+        short = chains[self._next[chains] < _LONG]
+        first, end = self._long_count, self._long_count + len(short)
+        if end > len(self._long):
+            # Not taken at once like the other arrays: how many become long nobody knows.
+            self._long = np.append(self._long, np.empty(end, dtype=_CHAIN))
+        self._long_count = end
+        self._long["behind"][first:end] = self._next[short]
+        self._long["count"][first:end] = 1
+        self._next[short] = np.arange(first, end, dtype=np.uint32) + _LONG
+        places = self._next[chains] - _LONG
+        self._long["newest"][places] = newest
+        self._long["count"][places] += by.astype(np.uint32)
+
+    def find(self, hashes: Hashes) -> Numbers:
+        """For each hash its chain, or NONE."""
+        return self._find(hashes * _SPREAD)
+
+    def _find(self, spread: Hashes) -> Numbers:
+        found: Numbers = self._heads[spread >> self._shift].astype(np.int64)
+        # Those that met another hash go on along the bucket.
         asking = np.flatnonzero(found)
         while asking.size:
-            at = found[asking]
-            asking = asking[self._hashes[at] != hashes[asking]]
-            found[asking] = self._next[found[asking]]
+            asking = asking[self._hashes[found[asking]] != spread[asking]]
+            found[asking] = self._of(found[asking], "behind", self._next[found[asking]])
             asking = asking[found[asking] != NONE]
         return found
 
-    def first(self, wanted: int) -> int:
-        """The newest posting of one hash, or NONE."""
-        return self._search(int(self._heads[wanted & int(self._mask)]), wanted)
+    def newest(self, chains: Numbers) -> Numbers:
+        """The newest posting of each chain; NONE of NONE."""
+        return self._of(chains, "newest", chains)
 
-    def older(self, posting: int) -> int:
-        """The next older posting of the same hash, or NONE."""
-        return self._search(int(self._next[posting]), int(self._hashes[posting]))
+    def counts(self, chains: Numbers) -> Numbers:
+        """How many postings each chain has."""
+        return self._of(chains, "count", chains != NONE)
 
-    def _search(self, posting: int, wanted: int) -> int:
-        while posting != NONE and self._hashes[posting] != wanted:
-            posting = int(self._next[posting])
-        return posting
+    def _of(self, chains: Numbers, field: str, short: Hashes | Numbers | Mask) -> Numbers:
+        """The field of those chains that are long, what `short` says beside it of the others."""
+        found = short.astype(np.int64)
+        at = self._next[chains]
+        is_long = np.flatnonzero(at >= _LONG)
+        found[is_long] = self._long[field][at[is_long] - _LONG]
+        return found
 
-    def all(self, hashes: Hashes, at_most: Numbers) -> tuple[Numbers, Numbers]:
-        """Pairs (place in `hashes`, posting), of each hash its newest, as many as `at_most` says for it."""
-        queries: list[Numbers] = []
-        postings: list[Numbers] = []
-        asking = np.flatnonzero(at_most > 0)
-        at = self._heads[hashes[asking] & self._mask].astype(np.int64)
-        left = at_most[asking].copy()
-        while True:
-            there = at != NONE
-            asking, at, left = asking[there], at[there], left[there]
-            if not asking.size:
-                break
-            hit = self._hashes[at] == hashes[asking]
-            queries.append(asking[hit])
-            postings.append(at[hit])
-            left = left - hit
+    def all(self, chains: Numbers, at_most: Numbers) -> tuple[Numbers, Numbers]:
+        """Pairs (place in `chains`, posting), of each chain its newest, as many as `at_most` says for it."""
+        left = np.minimum(self.counts(chains), at_most)
+        asking = np.flatnonzero(left > 0)
+        left, at = left[asking], self.newest(chains[asking])
+        places, postings = [asking], [at]
+        while asking.size:
+            left = left - 1
             more = left > 0
-            asking, at, left = asking[more], at[more], left[more]
-            at = self._next[at].astype(np.int64)
-        if not queries:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        return np.concatenate(queries), np.concatenate(postings)
+            asking, left, at = asking[more], left[more], self._next[at[more]].astype(np.int64)
+            places.append(asking)
+            postings.append(at)
+        return np.concatenate(places), np.concatenate(postings)
+
+    def chain(self, wanted: int) -> Iterator[int]:
+        """All postings of one hash, the newest first."""
+        chains = self.find(np.array([wanted], dtype=np.uint32))
+        posting = int(self.newest(chains)[0])
+        for _ in range(int(self.counts(chains)[0])):
+            yield posting
+            posting = int(self._next[posting])

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from pipeline.errors import Stop
-from processors.postings import NONE, Hashes, Numbers, Postings
+from processors.postings import NONE, Hashes, Mask, Numbers, Postings
 
 #: Rows of the first segment; each further one has room for as many as all before it, up to the largest.
 SMALLEST_SEGMENT: Final = 8_192
@@ -106,6 +106,7 @@ class _Segment:
         self.posted = 0  # rows whose samples are in
         self.sample_starts[0] = 1
         self.sets_bytes = 0
+        self._unwritten: list[bytes] = []
         with tempfile.TemporaryFile(dir=folder) as file:
             # Room on the disk is taken before it is mapped: a full disk is an error here, not a signal later.
             os.posix_fallocate(file.fileno(), 0, capacity * _ROW.size)
@@ -116,13 +117,19 @@ class _Segment:
             self._sets_file = os.dup(file.fileno())
         self.close = weakref.finalize(self, os.close, self._sets_file)
 
-    def write_sets(self, sets: bytes) -> int:
+    def add_sets(self, sets: bytes) -> int:
         at = self.sets_bytes
         if sets:
-            if os.pwrite(self._sets_file, sets, at) < len(sets):  # a disk that gets full takes a part
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._unwritten.append(sets)
             self.sets_bytes += len(sets)
         return at
+
+    def write_sets(self) -> None:
+        if self._unwritten:
+            sets = b"".join(self._unwritten)
+            self._unwritten.clear()
+            if os.pwrite(self._sets_file, sets, self.sets_bytes - len(sets)) < len(sets):  # a disk that gets full
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def write(self, row: Row) -> None:
         _ROW.pack_into(self._rows, self.count * _ROW.size, *row)
@@ -191,17 +198,21 @@ class Window:
         try:
             self._segments.append(_Segment(self.next, capacity, samples, self._folder))
         except OSError as error:
-            where = self._folder or tempfile.gettempdir()
-            raise Stop(
-                f"The index of the signature log gets no room in {where}: {error.strerror}. Make room."
-            ) from error
+            raise self._no_room(error) from error
 
     def write_sets(self, sets: bytes) -> int:
-        """Store the sets of the next row; returns the place that the row must name. Raises Stop as `prepare`."""
+        """Store the sets of the next row; returns the place that the row must name.
+
+        They are written when somebody asks for some, or with `post`: both raise Stop as `prepare` does.
+        """
+        return self._segments[-1].add_sets(sets)
+
+    def _written(self, segment: _Segment) -> _Segment:
         try:
-            return self._segments[-1].write_sets(sets)
+            segment.write_sets()
         except OSError as error:
             raise self._no_room(error) from error
+        return segment
 
     def _no_room(self, error: OSError) -> Stop:
         where = self._folder or tempfile.gettempdir()
@@ -238,45 +249,59 @@ class Window:
 
     def sets(self, number: int, row: Row) -> Sets:
         """Its sets, as views into the file."""
-        return self._of(number).sets(row)
+        return self._written(self._of(number)).sets(row)
 
     def shingles(self, number: int) -> Hashes:
         """The shingles of one row alone, as a view into the file."""
-        return self._of(number).shingles(number)
+        return self._written(self._of(number)).shingles(number)
 
     def newest(self, hashes: Hashes) -> Numbers:
-        """For each key hash a row posted under it, or NO_ROW: the newest, unless several keys share the hash.
-
-        It may have left the window while another one under this hash has not.
-        """
+        """For each key hash the newest row posted under it, or NO_ROW. It may have left the window."""
         found = np.full(len(hashes), NO_ROW, dtype=np.int64)
         asking = np.arange(len(hashes))
         for segment in reversed(self._segments):
-            postings = segment.keys.newest(hashes[asking])
-            hit = postings != NONE
-            found[asking[hit]] = segment.first + segment.key_rows[postings[hit]].astype(np.int64)
+            chains = segment.keys.find(hashes[asking])
+            hit = chains != NONE
+            found[asking[hit]] = segment.first + segment.key_rows[segment.keys.newest(chains[hit])].astype(np.int64)
             asking = asking[~hit]
             if not asking.size:
                 break
         return found
 
     def posted(self, key: int) -> Iterator[int]:
-        """All rows in the window posted under one key hash. Those of a key that is not posted again: newest first."""
+        """All rows in the window posted under one key hash, the newest first."""
         for segment in reversed(self._segments):
-            posting = segment.keys.first(key)
-            while posting != NONE:
+            for posting in segment.keys.chain(key):
                 number = segment.first + int(segment.key_rows[posting])
-                if number >= self.live:  # behind another key's that left there may be one that was posted again
-                    yield number
-                posting = segment.keys.older(posting)
+                if number < self.live:  # and so are all behind it
+                    return
+                yield number
 
-    def texts(self, hashes: Hashes, at_most: int) -> tuple[Numbers, Numbers]:
-        """Pairs (place in `hashes`, row) of texts in the window with these samples, the newest `at_most` of each."""
-        left = np.full(len(hashes), at_most, dtype=np.int64)
+    def texts(self, hashes: Hashes, at_most: int, until_ms: int) -> tuple[Numbers, Numbers, Mask]:
+        """Pairs (place in `hashes`, row) of texts in the window with these samples, and which samples are frequent.
+
+        Frequent is what more than `at_most` texts have that stay in the window until then: no pairs. Of all others the
+        newest texts are found, one more than `at_most` of each.
+        """
+        left = np.full(len(hashes), at_most + 1, dtype=np.int64)
+        asking = np.arange(len(hashes))
+        chains: list[tuple[_Segment, Numbers, Numbers]] = []
+        for segment in reversed(self._segments):
+            found = segment.samples.find(hashes[asking])
+            hit = found != NONE
+            places, found = asking[hit], found[hit]
+            if segment.count and segment.log_ms(segment.first) >= until_ms - self._window_ms:
+                left[places] -= segment.samples.counts(found)
+                asking = asking[left[asking] > 0]
+            chains.append((segment, places, found))
+        frequent = left <= 0
+        left[~frequent] = at_most + 1
         queries: list[Numbers] = []
         numbers: list[Numbers] = []
-        for segment in reversed(self._segments):
-            query, postings = segment.samples.all(hashes, left)
+        for segment, places, found in chains:
+            rare = np.flatnonzero(~frequent[places])
+            query, postings = segment.samples.all(found[rare], left[places[rare]])
+            query = places[rare[query]]
             starts = segment.sample_starts[: segment.posted]
             rows = np.searchsorted(starts, postings.astype(np.uint32), side="right") - 1 + segment.first
             live = rows >= self.live
@@ -284,8 +309,8 @@ class Window:
             numbers.append(rows[live])
             np.subtract.at(left, query, 1)
         if not queries:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        return np.concatenate(queries), np.concatenate(numbers)
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), frequent
+        return np.concatenate(queries), np.concatenate(numbers), frequent
 
     def sampled(self, numbers: Numbers) -> Numbers:
         """How many samples of each of these rows are posted."""
@@ -300,20 +325,22 @@ class Window:
     def post(self, keys: Sequence[tuple[int, int, int]], samples: Sequence[Hashes]) -> None:
         """Make rows found: keys as (hash, row, the row it replaces or NO_ROW); samples of the rows since the last call.
 
-        A key that is posted again in one segment takes the place of its older posting: chains stay short.
+        A key that is posted again in one segment takes the place of its older posting, unless that is not the newest
+        under the hash: all postings of a hash lie in the order of their rows.
         """
-        last = self._segments[-1]
+        last = self._written(self._segments[-1])
         table = np.array(keys, dtype=np.int64).reshape(-1, 3)
+        table = table[np.argsort(table[:, 1], kind="stable")]
         hashes, rows = table[:, 0].astype(np.uint32), table[:, 1] - last.first
-        again = np.flatnonzero(table[:, 2] >= last.first)
         is_new = np.ones(len(table), dtype=bool)
-        for place, posting in zip(again, last.keys.newest(hashes[again]), strict=True):
-            at = int(posting)
-            while at != NONE and last.first + int(last.key_rows[at]) != table[place, 2]:
-                at = last.keys.older(at)  # another key with the same hash
-            if at != NONE:
-                last.key_rows[at] = rows[place]
-                is_new[place] = False
+        again = np.flatnonzero(table[:, 2] >= last.first)
+        if again.size:
+            _, place, times = np.unique(hashes, return_inverse=True, return_counts=True)
+            again = again[times[place[again]] == 1]
+            postings = last.keys.newest(last.keys.find(hashes[again]))
+            newest = (postings != NONE) & (last.key_rows[postings] == table[again, 2] - last.first)
+            last.key_rows[postings[newest]] = rows[again[newest]]
+            is_new[again[newest]] = False
         first = last.keys.add(hashes[is_new])
         last.key_rows[first : last.keys.count + 1] = rows[is_new]
         counts = np.array([len(s) for s in samples], dtype=np.int64)

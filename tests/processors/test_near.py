@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from pipeline.records import Decision
-from processors import likeness
+from processors import likeness, near
 from tests.processors.stories import (
     COURIER_FOOT,
     COURIER_ITEMS,
@@ -385,6 +386,23 @@ def test_a_wall_is_no_copy_across_sources_however_long() -> None:
     assert signature(1, Told("wire", wall)).wall
     assert_stands_alone(mirror)
     assert_stands_alone(dressed)
+
+
+# Many candidates.
+
+
+def test_an_articles_own_versions_take_no_place_among_the_candidates() -> None:
+    cut = joined([LEAD, TOWER, QUOTE])
+    wire, first, *_, last = tell(
+        WIRE, *(Told("mirror", f"{cut} Version {n} of this report.", "A lamp goes out", url=MIRROR) for n in range(30))
+    )
+
+    assert (first.kind, first.of) == ("copy", wire.article_id)
+    assert (last.kind, last.same_text_as) == ("revision", wire.article_id)
+
+
+def test_a_candidate_shares_something_however_few_hashes_are_expected() -> None:
+    assert near._fewest(np.array([0.0, 0.1, 1.0, 4.0]), likeness.THRESHOLD).min() == 0
 
 
 # Other scripts.

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Stop
+from processors.postings import Postings
 from processors.window import NO_ID, NO_ROW, Row, Window
 
 WINDOW_MS = 100
@@ -64,9 +65,9 @@ def hash_of(key: int) -> int:
     return key % 3
 
 
-@given(BATCHES, st.sampled_from([1, 3, 1000]), st.integers(1, 3))
+@given(BATCHES, st.sampled_from([1, 3, 1000]), st.integers(1, 3), st.sampled_from([0, 10, 1000]))
 def test_a_window_in_segments_of_any_size_finds_what_lists_find(
-    batches: list[list[Record]], largest_segment: int, at_most: int
+    batches: list[list[Record]], largest_segment: int, at_most: int, stays_ms: int
 ) -> None:
     window, now = Window(WINDOW_MS, None, largest_segment), 0
     log: list[Record] = []
@@ -100,12 +101,17 @@ def test_a_window_in_segments_of_any_size_finds_what_lists_find(
             posted = list(window.posted(hash_of(key)))
             assert number < live or number in posted
             assert all(n >= live and hash_of(log[n].key) == hash_of(key) for n in posted)
-            assert number < live or window.newest(hashes(hash_of(key)))[0] != NO_ROW
-        places, numbers = window.texts(hashes(*range(8)), at_most)
-        having = {h: [n for n, record in enumerate(log) if h in record.samples][-at_most:] for h in range(8)}
+            assert posted == sorted(posted, reverse=True)
+            of_the_hash = max(n for other, n in newest.items() if hash_of(other) == hash_of(key))
+            assert number < live or window.newest(hashes(hash_of(key))).tolist() == [of_the_hash]
+        until = now + stays_ms
+        places, numbers, frequent = window.texts(hashes(*range(8)), at_most, until)
+        having = {h: [n for n, record in enumerate(log) if h in record.samples] for h in range(8)}
         assert sorted(zip(places.tolist(), numbers.tolist(), strict=True)) == [
-            (h, n) for h, found in having.items() for n in found if n >= live
+            (h, n) for h, found in having.items() if not frequent[h] for n in found[-at_most - 1 :] if n >= live
         ]
+        for h in np.flatnonzero(frequent).tolist():
+            assert sum(times[n] >= until - WINDOW_MS for n in having[h]) > at_most
         alive = np.arange(live, len(log))
         assert window.sampled(alive).tolist() == [len(record.samples) for record in log[live:]]
 
@@ -144,7 +150,7 @@ def test_a_window_that_everything_left_begins_again() -> None:
 
     assert (len(window), number) == (1, 1)
     assert list(window.posted(1)) == []
-    assert window.texts(hashes(5), 9)[1].tolist() == [1]
+    assert window.texts(hashes(5), 9, 1000)[1].tolist() == [1]
 
 
 def test_a_segment_ends_in_time_to_leave_soon_after_its_first_row_and_gives_its_files_back() -> None:
@@ -180,24 +186,80 @@ def test_a_key_that_is_posted_again_is_found_behind_one_of_its_hash_that_left() 
     window.forget(5)
 
     assert list(window.posted(1)) == [again]
-    assert window.newest(hashes(1)).tolist() != [NO_ROW], "somebody has to look closer"
+    assert window.newest(hashes(1)).tolist() == [again]
+
+
+def test_keys_of_one_row_that_share_a_hash_are_posted_again_each_on_its_own() -> None:
+    window = Window(WINDOW_MS, None)
+    rows = []
+    # An article and its version; another version of it; the first again.
+    for replaced in ([NO_ROW, NO_ROW], [0], [1, 0]):
+        window.prepare(1, 0, 0, 0)
+        rows.append(window.append(row(window.next, 0)))
+        window.post([(1, rows[-1], row_before) for row_before in replaced], [hashes()])
+
+    first, other, again = rows
+    assert list(window.posted(1)) == [again, again, other, first]
+
+
+def test_of_what_left_the_window_only_the_newest_row_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = Window(WINDOW_MS, None)
+    for log_ms in (0, 10):
+        window.prepare(500, 0, 0, log_ms)
+        numbers = [window.append(row(window.next, log_ms)) for _ in range(500)]
+        window.post([(1, number, NO_ROW) for number in numbers], [hashes()] * 500)
+    window.forget(5)
+    walked: list[int] = []
+    chain = Postings.chain
+
+    def walk(postings: Postings, wanted: int) -> Iterator[int]:
+        for posting in chain(postings, wanted):
+            walked.append(posting)
+            yield posting
+
+    monkeypatch.setattr(Postings, "chain", walk)
+
+    assert list(window.posted(1)) == list(range(999, 499, -1))
+    assert len(walked) == 501
 
 
 def test_texts_are_counted_from_the_newest_over_all_segments() -> None:
     window = Window(WINDOW_MS, None, largest_segment=2)
     numbers = [taken(window, key=n, log_ms=n, samples=(5, 6)) for n in range(7)]
 
-    places, found = window.texts(hashes(6), 3)
+    places, found, frequent = window.texts(hashes(6, 7), 7, 6)
 
-    assert places.tolist() == [0, 0, 0]
-    assert sorted(found.tolist()) == numbers[-3:]
+    assert places.tolist() == [0] * 7
+    assert sorted(found.tolist()) == numbers
+    assert frequent.tolist() == [False, False]
+
+
+def test_of_a_sample_that_stays_frequent_no_texts_are_read() -> None:
+    window = Window(WINDOW_MS, None, largest_segment=2)
+    for n in range(7):
+        taken(window, key=n, log_ms=n, samples=(5, 6) if n else (5,))
+
+    _, found, frequent = window.texts(hashes(5, 6), 6, 6)
+
+    assert frequent.tolist() == [True, False]
+    assert sorted(found.tolist()) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_sample_that_is_frequent_only_until_rows_leave_is_counted_by_its_texts() -> None:
+    window = Window(WINDOW_MS, None)
+    numbers = [taken(window, key=n, log_ms=n, samples=(5,)) for n in range(7)]
+
+    _, found, frequent = window.texts(hashes(5), 3, WINDOW_MS + 5)
+
+    assert frequent.tolist() == [False]
+    assert sorted(found.tolist()) == numbers[-4:]
 
 
 def test_a_text_with_more_samples_than_a_segment_was_made_for_gets_one_that_has_room() -> None:
     window = Window(WINDOW_MS, None, largest_segment=1)
     number = taken(window, key=1, log_ms=0, samples=tuple(range(4096)))
 
-    assert window.texts(hashes(4095), 9)[1].tolist() == [number]
+    assert window.texts(hashes(4095), 9, 0)[1].tolist() == [number]
     assert window.sampled(np.array([number])).tolist() == [4096]
 
 
@@ -235,6 +297,9 @@ def test_a_disk_without_room_for_sets_is_an_error_and_no_set_of_zeros(tmp_path: 
     window = Window(WINDOW_MS, tmp_path)
     window.prepare(1, 0, 32, 0)
     window.write_sets(bytes(8))
+    window.append(row(0, 0, shingles=2))
+    assert window.shingles(0).tolist() == [0, 0]
 
+    window.write_sets(bytes(32))
     with files_of_at_most(room), pytest.raises(Stop, match=r"no room in .*(No space left|File too large)"):
-        window.write_sets(bytes(32))
+        window.post([], [hashes()])
