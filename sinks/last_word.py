@@ -1,4 +1,4 @@
-"""All deliveries of one article -> what the database says of those that the log took for the first.
+"""The deliveries of an article -> what the database says of those that the log took for the first.
 
 The log forgets an article that was not delivered for the length of its window; the database does not. Purely: the words
 hang on the rows alone and not on the order in which they came, so that they may be said anew with every batch.
@@ -99,7 +99,7 @@ class _Judged(NamedTuple):
 
 
 def last_words(known: Iterable[Known]) -> Words:
-    """What these rows lack. `known`: by article, in the order of the log, without the log's redeliveries."""
+    """What these rows lack. `known`: by article, in the order of the log, as select_doubtful reads them."""
     words = Words([], [], [])
     for article_id, group in groupby(known, key=lambda k: k.article_id):
         deliveries = list(group)

@@ -14,11 +14,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from pipeline.records import Body, DecidedArticle, Decision, EnrichedArticle, Record
+from pipeline.records import Body, DecidedArticle, Decision, EnrichedArticle, Kind, Record
 from sinks import database, postgres, queries, statements
 from sinks.database import Connection
 from sinks.rows import Incoming
 from tests.sinks.samples import (
+    LOG,
     RAW_TOPIC,
     Feed,
     article,
@@ -297,6 +298,100 @@ def test_a_copy_that_became_a_revision_arrives_without_an_enrichment_of_its_own(
     ]
 
 
+# A page that is corrected by the hour, for years.
+
+HOURS: Final = 150
+#: It begins at noon, is corrected every hour, and fetched twice with another byline each time.
+LIVE_PAGE: Final[tuple[Record, ...]] = (
+    *stored(decision("new", place=1000, text=1000, observed=0), 1000),
+    *(
+        record
+        for n in range(1, HOURS)
+        for record in (
+            *stored(decision("revision", place=1000 + 10 * n, text=1000 + n, observed=10 * n), 1000 + n),
+            *(
+                decided(
+                    decision(
+                        "unchanged",
+                        place=1000 + 10 * n + again,
+                        text=1000 + n,
+                        observed=10 * n + again,
+                        of=article(1),
+                        of_version=version(1000 + n),
+                        of_delivery=delivery(1000 + 10 * n),
+                    ),
+                    1000 + n,
+                )
+                for again in (1, 2)
+            ),
+        )
+    ),
+)
+LAST_TEXT: Final = 1000 + HOURS - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "observed", "expected"),
+    [
+        (LAST_TEXT, WEEK, ("redelivery", version(LAST_TEXT), delivery(1000 + 10 * (HOURS - 1)))),
+        (5, WEEK, ("revision", version(LAST_TEXT), delivery(1000 + 10 * (HOURS - 1)))),
+        (1001, WEEK, ("revision", version(LAST_TEXT), delivery(1000 + 10 * (HOURS - 1)))),
+        (1001, 15, ("redelivery", version(1001), delivery(1010))),
+    ],
+    ids=["the last text", "another text", "back to the second text", "the second text, late"],
+)
+def test_a_page_with_hundreds_of_versions_that_comes_back_is_held_against_the_last_and_against_its_own_text(
+    connection: Connection, reader: Reader, feed: Feed, text: int, observed: int, expected: tuple[Any, ...]
+) -> None:
+    again = decision("new", place=9000, text=text, observed=observed)
+    postgres.write_batch(connection, feed.incoming(*LIVE_PAGE))
+
+    postgres.write_batch(connection, feed.incoming(*stored(again, text)))
+
+    kind, _, log_kind, _, of_version, of_delivery = said(reader, again)
+    assert (kind, of_version, of_delivery) == expected
+    assert log_kind == "new"
+
+
+def test_what_was_fetched_thousands_of_times_is_not_read_again(
+    connection: Connection, reader: Reader, feed: Feed
+) -> None:
+    postgres.write_batch(connection, feed.incoming(*stored(FIRST, 1)))
+    connection.execute(
+        "INSERT INTO ingest.decisions (raw_topic_id, raw_partition, raw_offset, delivery_id, article_id, version_id, "
+        "kind, rules_version, log_id, log_offset, decided_at, observed_at, source) "
+        "SELECT %s, 0, 100 + n, gen_random_uuid(), %s, %s, 'unchanged', 1, %s, 100 + n, %s + n * interval '1 minute', "
+        "%s, 'wire' FROM generate_series(1, 20000) AS n",
+        [RAW_TOPIC, article(1), version(1), LOG, at(150), at(1)],
+    )
+    connection.execute("ANALYZE")
+    known_all_the_time = list(_decisions_read(reader))
+
+    postgres.write_batch(connection, feed.incoming(*stored(decision("new", place=30_000, text=1, observed=WEEK), 3)))
+    came_back = list(_decisions_read(reader))
+
+    for scans in (known_all_the_time, came_back):
+        assert {scan["Node Type"] for scan in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+        assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) < 1000
+        assert sum(scan.get("Rows Removed by Filter", 0) * scan["Actual Loops"] for scan in scans) < 1000
+    assert {"decisions_in_order", "decisions_version"} <= {scan.get("Index Name") for scan in came_back}
+
+
+def _decisions_read(reader: Reader) -> Iterator[dict[str, Any]]:
+    """How PostgreSQL looked for what says more of the first article."""
+    (plan,) = reader.execute(
+        b"EXPLAIN (ANALYZE, FORMAT JSON) " + statements.load("select_doubtful"), {"article_ids": [article(1)]}
+    ).fetchall()
+    return (scan for scan in _scans(plan["QUERY PLAN"][0]["Plan"]) if scan["Relation Name"] == "decisions")
+
+
+def _scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "Relation Name" in plan:
+        yield plan
+    for part in plan.get("Plans", ()):
+        yield from _scans(part)
+
+
 # Any order ends in the same rows.
 
 _OF_SAME_TEXT: Final[Any] = {"of": article(1), "of_version": version(2), "of_delivery": delivery(51)}
@@ -474,3 +569,26 @@ def test_the_books_balance_whoever_has_the_last_word(connection: Connection, rea
         decisions_refused=0,
     )
     assert [tuple(row.values()) for row in balance] == [("decision", 10), ("version", 10)]
+
+
+@pytest.mark.parametrize("kind", ["new", "revision", "unchanged", "redelivery"])
+def test_the_books_count_a_raw_record_once_that_was_decided_again_after_the_window(
+    connection: Connection, reader: Reader, feed: Feed, kind: Kind
+) -> None:
+    of: Any = {} if kind == "new" else {"of": article(1), "of_version": version(1), "of_delivery": delivery(1)}
+    before = decision(kind, place=2, text=2, observed=10, **of)
+    # It was never acknowledged; the worker came back when its log had forgotten it.
+    again = decision("new", place=2, text=2, observed=10).model_copy(
+        update={"log_offset": 90, "decided_at": at(2 * WEEK)}
+    )
+    outcome = stored(before, 2) if kind in ("new", "revision") else [decided(before, 2)]
+    postgres.write_batch(connection, feed.incoming(*stored(FIRST, 1), *outcome, *stored(again, 2)))
+
+    counted = queries.counted(connection, RAW_TOPIC, UUID(int=97), UUID(int=98), UUID(int=99))
+
+    texts = 2 if kind in ("new", "revision") else 1
+    assert (counted.decided, counted.texts, counted.stored) == (2, texts, texts)
+    assert reader.execute("SELECT log_offset FROM news.decisions ORDER BY 1").fetchall() == [
+        {"log_offset": 1},
+        {"log_offset": 2},
+    ]
