@@ -24,8 +24,10 @@ from processors.near import SHORT_TEXT_WORDS, Match, Nearest, Text
 from processors.postings import Hashes
 from processors.window import LARGEST_SEGMENT, NO_ID, NO_ROW, Row, Window
 
-#: A text that so many versions say word for word is looked for among the newest of them.
+#: A text that so many versions say word for word is looked for among the newest of them that may be called its
+#: original, and those among so many of all.
 _MOST_SAYING_THE_SAME: Final = 64
+_MOST_LOOKED_AT: Final = 1_024
 #: Records are taken in portions of at most this many.
 _PORTION: Final = 2_048
 
@@ -207,7 +209,7 @@ class _Lookup:
             number = self._newest[i]
             if number == NO_ROW:
                 return NO_ROW
-            if number < self._window.live or not _has(self._window.row(number), key):
+            if number >= self._window.live and not _has(self._window.row(number), key):
                 number = self.search(key)
         return number if number >= self._window.live else NO_ROW
 
@@ -269,7 +271,8 @@ class _Portion:
             return Applied(earlier, True, _KINDS[window.row(earlier).kind])
 
         again = lookup.number(at + 1, delivery)
-        article = NO_ROW if again != NO_ROW else self._known_article(i, e)
+        # Of a resend the article is known, or the delivery itself would not be.
+        article = self._known_article(i, e) if again == NO_ROW else lookup.search(_ARTICLE + window.row(again).article)
         known = window.row(article) if article != NO_ROW else None
         if e.verdict is not None:
             v = _given(e, e.verdict)
@@ -284,8 +287,8 @@ class _Portion:
         number = self._remember(e, v, known, now_ms, sample)
         self._post(lookup.hashes[at], place, number, NO_ROW)
         self._post(lookup.hashes[at + 1], delivery, number, again)
-        if again == NO_ROW:
-            self._post_article(i, e, v, number, article)
+        # Resends too: a replica that never saw the first delivery takes this one for the article's newest.
+        self._post_article(i, e, v, number, article)
         return Applied(number, False, v.kind)
 
     def _known_article(self, i: int, e: Entry) -> int:
@@ -341,9 +344,13 @@ class _Portion:
         across_sources = e.words >= SHORT_TEXT_WORDS and not e.wall
         source = near.source(e.source)
         newest: dict[bytes, Text] = {}  # of each article its newest text that says this
-        for text in islice(self._saying_the_same(i, e), _MOST_SAYING_THE_SAME):
-            if text.row.article != article and (across_sources or text.row.source == source):
-                newest.setdefault(text.row.article, text)
+        others = (
+            text
+            for text in islice(self._saying_the_same(i, e), _MOST_LOOKED_AT)
+            if text.row.article != article and (across_sources or text.row.source == source)
+        )
+        for text in islice(others, _MOST_SAYING_THE_SAME):
+            newest.setdefault(text.row.article, text)
         return min(newest.values(), default=None, key=lambda text: text.number)
 
     def _saying_the_same(self, i: int, e: Entry) -> Iterator[Text]:

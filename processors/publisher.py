@@ -11,7 +11,7 @@ from aiokafka.errors import BrokerResponseError, KafkaConnectionError, KafkaErro
 from pipeline import backoff, logs, metrics
 from pipeline.errors import SettingError, Unavailable
 from pipeline.events import Headers
-from pipeline.topics import KIB, MAX_RECORD_BYTES
+from pipeline.topics import KIB, MAX_RECORD_BYTES, MIB
 
 log = logs.get(__name__)
 
@@ -45,7 +45,8 @@ class Publisher:
                     acks="all",
                     compression_type="zstd",
                     linger_ms=0,  # waiting made the signature log slower, not faster
-                    max_batch_size=262144,
+                    # A batch is one request, and the next one waits for its answer: 200 signatures fit into one.
+                    max_batch_size=MIB,
                     max_request_size=MAX_RECORD_BYTES + 64 * KIB,
                     request_timeout_ms=40000,
                 )
@@ -60,6 +61,8 @@ class Publisher:
     async def publish(self, records: Sequence[Outgoing]) -> list[int]:
         """Send all; gives their offsets once all in-sync replicas have them.
 
+        Of records that the broker had taken before and no longer knows where (DuplicateSequenceNumber), aiokafka makes
+        up offsets that count from -1; whoever needs the true ones must notice.
         A send that failed, or whose outcome is unknown, is repeated for ever: the next stage tells doubles by their id.
         An error that no repetition mends is raised as it is and ends the process.
         """

@@ -9,7 +9,7 @@ hang on records that have left the log since (docs/decisions/0008-verdicts-in-th
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,7 +22,7 @@ from pipeline import backoff, events, logs, metrics, topics
 from pipeline.errors import InvalidRecord, Stop, Unavailable
 from pipeline.records import VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
 from processors import entry
-from processors.decisions import SignatureIndex
+from processors.decisions import Applied, SignatureIndex
 from processors.entry import Entry
 from processors.publisher import Outgoing, Publisher
 from processors.window import NO_ROW
@@ -105,7 +105,8 @@ class SignatureLog:
         said = time.monotonic()
         held = _Held()
         while self._next < end:
-            self._index.apply_all(held.take(await self._read(), self._next >= end))
+            read = await self._read()
+            self._apply(held.take(read, self._next >= end))
             self._measure()
             if time.monotonic() - said > _PROGRESS_SECONDS:
                 said = time.monotonic()
@@ -120,15 +121,22 @@ class SignatureLog:
         """Apply the log as it grows, for ever. Raises Stop when going on would guess or forget."""
         while True:
             read = await self._read()
-            entries = [e for e in read if isinstance(e, Entry)]
-            for e, applied in zip(entries, self._index.apply_all(entries), strict=True):
-                if not applied.replay:
-                    self._latest.append((e.log_offset, applied.row))
-                (metrics.replays if applied.replay else metrics.decisions.labels(kind=applied.kind)).inc()
+            applied = self._apply([e for e in read if isinstance(e, Entry)])
+            metrics.replays.inc(sum(a.replay for a in applied))
+            for kind, count in Counter(a.kind for a in applied if not a.replay).items():
+                metrics.decisions.labels(kind=kind).inc(count)
             self._compare([v for v in read if isinstance(v, Verdict)])
             self._measure()
             async with self._moved:
                 self._moved.notify_all()
+
+    def _apply(self, entries: Sequence[Entry]) -> list[Applied]:
+        """Take the next records of the log, and remember what this replica decided itself."""
+        applied = self._index.apply_all(entries)
+        self._latest += [
+            (e.log_offset, a.row) for e, a in zip(entries, applied, strict=True) if e.verdict is None and not a.replay
+        ]
+        return applied
 
     async def _read(self) -> list[Entry | Verdict]:
         """The next records of the log, in order."""
@@ -168,7 +176,7 @@ class SignatureLog:
     async def decide(self, signatures: Sequence[Signature]) -> Decided:
         """Give these deliveries their place in the order; returns what each is, once this replica has passed them."""
         began = time.monotonic()
-        offsets = await self._publisher.publish(
+        offsets = await self._append(
             [
                 Outgoing(
                     topics.SIGNATURES,
@@ -201,6 +209,16 @@ class SignatureLog:
             [self._index.decision(row, s) for s, row in zip(signatures, rows, strict=True)],
             Outgoing(topics.SIGNATURES, VERDICTS_KEY, Verdicts(verdicts=tuple(verdicts)).to_bytes(), head),
         )
+
+    async def _append(self, records: Sequence[Outgoing]) -> list[int]:
+        """Their places in the log."""
+        end = self._next  # whatever is appended from now on stands here or later
+        offsets = await self._publisher.publish(records)
+        if min(offsets) < end:
+            # They are in the log, and the broker does not know where. Once more: replays, which change nothing.
+            log.warning("appending a batch to the signature log again: the broker does not say where it stands")
+            offsets = await self._publisher.publish(records)
+        return offsets
 
     async def close(self) -> None:
         """Disconnect."""

@@ -89,6 +89,22 @@ def test_the_same_short_text_twice_at_one_outlet_is_a_copy() -> None:
     ) == ["new", "copy"]
 
 
+def test_the_same_short_text_at_one_outlet_is_a_copy_however_many_others_said_it_since() -> None:
+    short = SHORT_TEXT_WORDS - 1
+    others = [
+        delivery(n, "Markets are closed today.", url=f"o{n}.example/1", source=f"o{n}", words=short)
+        for n in range(2, 102)
+    ]
+
+    decisions = decide(
+        delivery(1, "Markets are closed today.", url="a.example/1", source="a", words=short),
+        *others,
+        delivery(102, "Markets are closed today.", url="a.example/2", source="a", words=short),
+    )
+
+    assert (decisions[-1].kind, decisions[-1].of) == ("copy", decisions[0].article_id)
+
+
 def test_a_text_just_long_enough_is_a_copy_across_sources() -> None:
     assert kinds(
         decide(

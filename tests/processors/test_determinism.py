@@ -15,6 +15,7 @@ from pipeline.records import Decision, Signature, Verdict
 from processors import entry
 from processors.decisions import Outcome, SignatureIndex
 from processors.entry import Entry
+from processors.window import Row
 from tests.pipeline.samples import SIGNATURE
 from tests.processors.deliveries import DAY_MS, HOUR_MS, delivery, index
 
@@ -34,7 +35,12 @@ class Record(NamedTuple):
 
 
 def log_of(
-    seed: int, length: int, *, replays: bool = True, pauses: Sequence[int] = (0, 1, HOUR_MS, DAY_MS)
+    seed: int,
+    length: int,
+    *,
+    replays: bool = True,
+    resends: bool = False,
+    pauses: Sequence[int] = (0, 1, HOUR_MS, DAY_MS),
 ) -> list[Record]:
     """A log in which much is alike: texts out of a few shared paragraphs, forms, boilerplate; few addresses and ids."""
     chance = random.Random(seed)
@@ -48,6 +54,9 @@ def log_of(
         now += chance.choice(often)
         if replays and records and chance.random() < 0.1:
             records.append(Record(chance.choice(records[-20:]).signature, offset, now))
+            continue
+        if resends and records and chance.random() < 0.2:
+            records.append(Record(sent_again(chance.choice(records[-20:]).signature, offset), offset, now))
             continue
         parts = chance.sample(range(7), chance.randint(1, 3)) + ([7] if chance.random() < crowded else [])
         shingles = {h for part in parts for h in paragraphs[part]}
@@ -72,6 +81,11 @@ def log_of(
         )
         records.append(Record(signature, offset, now))
     return records
+
+
+def sent_again(signature: Signature, number: int) -> Signature:
+    """The same delivery at another place of articles.raw: the producer did not hear the broker."""
+    return signature.model_copy(update={"raw": signature.raw.model_copy(update={"offset": number})})
 
 
 def decided(known: SignatureIndex, records: Sequence[Record]) -> list[Outcome]:
@@ -238,6 +252,78 @@ def test_a_replica_that_joins_late_and_takes_verdicts_decides_like_one_that_has_
 
     assert decisions == expected[joined:]
     assert own_verdicts == verdicts[joined:]
+
+
+#: Day by day: a text, its correction, the first text sent again, and the correction with another footer.
+RESENT = [
+    Record(signature, n, n * DAY_MS)
+    for n, signature in enumerate(
+        [
+            delivery(0, "140 people."),
+            delivery(1, "164 people."),
+            sent_again(delivery(0, "140 people."), 2),
+            delivery(3, "164 people.", raw_text="164 people. Subscribe now."),
+            delivery(4, "165 people."),
+        ]
+    )
+]
+
+
+def row(known: SignatureIndex, record: Record) -> Row:
+    """What an index has of a record; where its sets lie is its own, and no score equals no other."""
+    (number,) = known.rows([record.signature])
+    return known.window.row(number)._replace(sets_at=0, score=0, threshold=0)
+
+
+@pytest.mark.parametrize("start", [1, 2])
+def test_a_replica_that_sees_only_the_resend_knows_what_the_article_says(start: int) -> None:
+    everything, late = index(), index()
+    decisions, verdicts = told(everything, RESENT)
+
+    late.apply_all([record.entry(verdict) for record, verdict in zip(RESENT[start:3], verdicts[start:3], strict=True)])
+    own_decisions, own_verdicts = told(late, RESENT[3:])
+
+    assert [d.kind for d in decisions] == ["new", "revision", "redelivery", "unchanged", "revision"]
+    assert verdicts[2].current is not None
+    assert verdicts[2].current.version_id == decisions[1].version_id
+    assert (own_decisions, own_verdicts) == (decisions[3:], verdicts[3:])
+    assert [row(late, r) for r in RESENT[start:]] == [row(everything, r) for r in RESENT[start:]]
+
+
+def test_an_article_that_is_sent_again_is_known_for_a_window_from_then_on() -> None:
+    records = [*RESENT[:3], RESENT[4]._replace(log_ms=9 * DAY_MS)]
+    everything, late = index(), index()
+    decisions, verdicts = told(everything, records)
+
+    late.apply(*records[2], verdicts[2])
+
+    assert [d.kind for d in decisions] == ["new", "revision", "redelivery", "revision"]
+    assert late.apply(*records[3]).decision == decisions[3]
+
+
+@settings(max_examples=40)
+@given(SEEDS, st.integers(2, 150), SEEDS)
+def test_a_replica_whose_log_begins_between_a_delivery_and_its_resend_says_what_the_others_say(
+    seed: int, length: int, split: int
+) -> None:
+    records = log_of(seed, length, replays=False, resends=True, pauses=(0, HOUR_MS, DAY_MS, 2 * DAY_MS))
+    everything = index()
+    expected, verdicts = told(everything, records)
+    chance = random.Random(split)
+    joined = chance.randrange(length)
+    before_ms = records[joined].log_ms - WINDOW_MS
+    start = next((n for n, record in enumerate(records) if record.log_ms >= before_ms), 0)
+    late = index(largest_segment=chance.choice((1, 5, 1000)))
+
+    late.apply_all(
+        [record.entry(verdict) for record, verdict in zip(records[start:joined], verdicts[start:joined], strict=True)]
+    )
+    decisions, own_verdicts = told(late, records[joined:])
+
+    assert decisions == expected[joined:]
+    assert own_verdicts == verdicts[joined:]
+    live = [r for r in records[start:] if r.log_ms >= records[-1].log_ms - WINDOW_MS]
+    assert [row(late, r) for r in live] == [row(everything, r) for r in live]
 
 
 @settings(max_examples=30)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from processors import likeness
 from pipeline.records import MAX_OTHERS, MAX_SHINGLES
+from processors import likeness
 from processors.likeness import Likeness, Text
 from processors.window import Sets
 

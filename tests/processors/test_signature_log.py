@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.producer.message_accumulator import MessageBatch
 
 from pipeline import cleaning, topics
 from pipeline.errors import Stop
@@ -151,6 +152,29 @@ async def test_a_worker_that_starts_on_a_shortened_log_takes_what_there_is(kafka
     await log.close()
 
 
+async def test_a_batch_of_which_the_broker_forgot_where_it_stands_is_appended_again(
+    kafka: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = MessageBatch.done
+    answers = [(-1, -1)]  # what aiokafka makes of one DuplicateSequenceNumber: offsets -1, 0, 1 for three records
+
+    def answer(batch: MessageBatch, offset: int, time: int | None = None, start: int | None = None) -> None:
+        done(batch, *(answers.pop() if answers else (offset, time)), start)
+
+    other = [delivery(n, f"text {n}", url=f"a.example/{n}") for n in (4, 5, 6)]
+    async with replica(kafka, publisher) as log:
+        await decided_and_told(log, publisher, FERRY, COPY, REVISION)
+        with monkeypatch.context() as patch:
+            patch.setattr(MessageBatch, "done", answer)
+            decided = await log.decide(other)
+
+    assert answers == []
+    assert said(decided.decisions) == [("new", 4), ("new", 5), ("new", 6)]
+    told = Verdicts.from_bytes(decided.verdicts.value).verdicts
+    assert [v.offset for v in told] == [4, 7, 5, 8, 6, 9], "the verdicts of both places"
+    assert size_of(kafka, topics.SIGNATURES) == 10
+
+
 # What others decided.
 
 
@@ -212,6 +236,22 @@ async def test_a_verdict_that_differs_from_its_own_stops_the_worker_that_follows
         await asyncio.wait_for(following, DEADLINE_SECONDS)
 
     await log.close()
+
+
+async def test_a_verdict_that_differs_from_what_it_decided_at_its_start_stops_the_worker_too(
+    kafka: str, publisher: Publisher
+) -> None:
+    await asyncio.to_thread(send, kafka, topics.SIGNATURES, [s.to_bytes() for s in (FERRY, COPY)])
+    log = await opened(kafka, publisher)  # nobody had told anything yet
+    other = Verdicts(verdicts=(Verdict(offset=1, kind="new"),))
+    await publisher.publish([Outgoing(topics.SIGNATURES, VERDICTS_KEY, other.to_bytes(), [])])
+
+    with pytest.raises(Stop, match="offset 1 as new, and this one otherwise"):
+        await asyncio.wait_for(log.follow(), DEADLINE_SECONDS)
+    await log.close()
+
+    async with replica(kafka, publisher) as log:  # started again, it takes what the log says
+        assert [d.kind for d in (await log.decide([FERRY, COPY])).decisions] == ["new", "new"]
 
 
 async def test_a_copy_of_another_text_is_another_verdict(kafka: str, publisher: Publisher) -> None:
