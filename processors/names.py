@@ -1,17 +1,13 @@
-"""Spans that the model found -> entities with all their mentions; pure."""
+"""Spans that the model found, and what of them is the name; pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from pipeline.cleaning import RawOffsets, Span
-from pipeline.records import Entity, Mention, Sentiment
+from processors import wordlists
 
 #: What readers look for; dates, numbers and amounts are not names.
 LABELS: Final = frozenset(
     {"PERSON", "ORG", "GPE", "LOC", "FAC", "NORP", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW", "LANGUAGE"}
 )
-#: At most so many mentions of one article are kept; counts stay true.
-MAX_MENTIONS: Final = 5000
 MAX_NAME: Final = 200
 
 _ARTICLES: Final = ("the ", "a ", "an ")
@@ -31,18 +27,34 @@ class Found(NamedTuple):
     label: str
 
 
-def trimmed(text: str, found: Found) -> Found | None:
-    """The span without a leading article, a trailing possessive, punctuation and what follows a line break."""
+class Watched(NamedTuple):
+    """A span of the published text that an entry of the watch list names."""
+
+    start: int
+    end: int
+    label: str
+    id: str
+    name: str
+
+
+def trimmed(text: str, found: Found, is_wrapped: bool = False) -> Found | None:
+    """The span without a leading article, a trailing possessive, punctuation and what follows a line break.
+
+    Of a wrapped text a name goes on behind one line break.
+    """
     start, end, label = found
     start = _without_edges(text, start, end)
+    known = wordlists.load()
     for article in _ARTICLES:
-        if text[start:end].lower().startswith(article):
+        name = text[start:end].lower()
+        if name.startswith(article) and " ".join(name.split()[:2]) not in known.with_article:
             start = _without_edges(text, start + len(article), end)
             break
-    newline = text.find("\n", start, end)
+    newline = text.find("\n\n" if is_wrapped else "\n", start, end)
     end = newline if newline >= 0 else end
     while True:
-        if text[start:end].endswith(("'s", "’s")):
+        name = text[start:end]
+        if name.endswith(("'s", "’s")) and not name.lower().replace("’", "'").endswith(known.with_possessive):
             end -= 2
         elif end > start and text[end - 1] in _EDGES and not _closes_an_abbreviation(text[start:end]):
             end -= 1
@@ -62,39 +74,12 @@ def _without_edges(text: str, start: int, end: int) -> int:
 
 def name_of(text: str, found: Found) -> str:
     """The words of a span as one name: single spaces, nothing invisible."""
-    return " ".join(text[found.start : found.end].translate(_NOT_IN_NAMES).split())
+    words = text[found.start : found.end]
+    return " ".join((words if words.isascii() else words.translate(_NOT_IN_NAMES)).split())
 
 
 def _closes_an_abbreviation(name: str) -> bool:
-    """The last full stop of "U.S." belongs to the name."""
-    return len(name) > 2 and name.endswith(".") and name[-3] == "."
-
-
-def entities(
-    text: str, found: Iterable[Found], removed: Sequence[Span], sentiments: Mapping[tuple[str, str], Sentiment | None]
-) -> tuple[Entity, ...]:
-    """Entities by (name, label), most mentioned first, with offsets into the published and the raw text."""
-    offsets = RawOffsets(removed)
-    grouped: dict[tuple[str, str], list[Found]] = {}
-    for span in found:
-        grouped.setdefault((name_of(text, span), span.label), []).append(span)
-    ordered = sorted(grouped.items(), key=lambda item: (-len(item[1]), item[1][0].start))
-    left = MAX_MENTIONS
-    result = []
-    for (name, label), spans in ordered:
-        kept, left = spans[:left], left - len(spans[:left])
-        mentions = []
-        for span in kept:
-            raw_start, raw_end = offsets.range(span.start, span.end)
-            words = text[span.start : span.end]
-            mentions.append(Mention(text=words, start=span.start, end=span.end, raw_start=raw_start, raw_end=raw_end))
-        result.append(
-            Entity(
-                name=name,
-                label=label,
-                count=len(spans),
-                sentiment=sentiments.get((name, label)),
-                mentions=tuple(mentions),
-            )
-        )
-    return tuple(result)
+    """The last full stop of "U.S." and of "Apple Inc." belongs to the name."""
+    if len(name) < 3 or not name.endswith("."):
+        return False
+    return name[-3] == "." or name[-12:-1].rpartition(" ")[2].lower() in wordlists.load().abbreviations
