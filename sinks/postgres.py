@@ -1,5 +1,6 @@
 """Records -> rows and the Kafka position in ONE transaction: each effect exactly once, whatever comes again."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from pipeline import crash, metrics
-from sinks import last_word, rows, statements
+from sinks import last_word, register, rows, statements
 from sinks.database import Connection, verdict
 from sinks.rows import DeadLetterRow, Incoming, Partition, Prepared
 
@@ -129,6 +130,7 @@ def _write_rows(connection: Connection, prepared: Sequence[Prepared]) -> Counter
     _run(connection, "insert_decision", _named(decisions))
     _run(connection, "upsert_article", _named(articles))
     _run(connection, "update_first_seen", _named(articles))
+    registered = _register(connection, prepared)
     entities, mentions = _write_versions(connection, versions)
     if articles:
         _say_last_words(connection, {a.article_id for a in articles})
@@ -137,10 +139,25 @@ def _write_rows(connection: Connection, prepared: Sequence[Prepared]) -> Counter
         decisions=len(decisions),
         articles=len(articles),
         versions=len(versions),
+        entity_register=registered,
         entities=entities,
         mentions=mentions,
         dead_letters=len(letters),
     )
+
+
+def _register(connection: Connection, prepared: Sequence[Prepared]) -> int:
+    """Have all names in the register, before rows refer to it: of every record, so that no order of them matters.
+
+    Also those of an enrichment that gives way to a newer one: had it come first, they would be there as well.
+    """
+    found = register.merged(chain.from_iterable(p.rows.version.registered for p in prepared if p.rows.version))
+    if not found:
+        return 0
+    lines = json.dumps(
+        [{**row._asdict(), "id": str(row.id), "first_seen_at": row.first_seen_at.isoformat()} for row in found]
+    )
+    return connection.execute(statements.load("upsert_register"), {"rows": lines}).rowcount
 
 
 def _write_versions(connection: Connection, versions: Sequence[rows.Version]) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """What the command line asks the database: thin, typed, the SQL in sql/*.sql."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row, dict_row
 
 from pipeline.cleaning import Span
+from pipeline.records import Body, Coordinates, Decision, Metadata, StaleArticle, Target
 from sinks import statements
 from sinks.database import Connection
 from sinks.positions import Stored
@@ -31,12 +33,15 @@ class ArticleLine:
 
 @dataclass(frozen=True, slots=True)
 class EntityLine:
-    """A name, with how many articles and mentions it has."""
+    """A name, with how many articles and mentions it has. `entity_id`: what the watch list calls it."""
 
     name: str
     label: str
     articles: int
     mentions: int
+    sentiment_score: float | None
+    entity_id: str | None
+    aliases: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,33 @@ class ArticleName:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Which stored enrichments are wanted: of other configurations than these, or of a reason; None leaves all in.
+
+    `configs` says it by language, `others` of all other languages and of none.
+    """
+
+    configs: dict[str, str]
+    others: str
+    language: str | None = None
+    source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleCount:
+    """Stored texts of one configuration, language and reason, and how many of them are stale."""
+
+    config: str | None
+    language: str | None
+    reason: str | None
+    texts: int
+    stale: int
+
+
 #: So many decisions are held at a time while all of a log are read.
 _PAGE: Final = 2000
 #: … and so many texts.
@@ -123,7 +155,7 @@ def latest_articles(
 def top_entities(
     connection: Connection, word: str | None = None, label: str | None = None, limit: int = 20
 ) -> list[EntityLine]:
-    """The names in most articles, copies not counted; `word` stands in the name."""
+    """The names in most articles, copies not counted; `word` stands in the name, or in another form of it."""
     with connection.cursor(row_factory=class_row(EntityLine)) as cursor:
         arguments = {"word": word, "label": label, "limit": limit}
         return cursor.execute(statements.load("top_entities"), arguments).fetchall()
@@ -208,6 +240,40 @@ def article_at(connection: Connection, urls: Sequence[str]) -> UUID | None:
     """The article that was last delivered under one of these addresses."""
     row = connection.execute(statements.load("select_article_at"), {"urls": list(urls)}).fetchone()
     return row[0] if row else None
+
+
+def stale_counts(connection: Connection, wanted: Stale) -> list[StaleCount]:
+    """How many enrichments of each kind are stored, and how many of them are stale."""
+    with connection.transaction(), connection.cursor(row_factory=class_row(StaleCount)) as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")  # reads all texts once
+        return cursor.execute(statements.load("select_stale_counts"), _arguments(wanted)).fetchall()
+
+
+def stale_articles(connection: Connection, wanted: Stale, after: UUID | None, most: int) -> list[StaleArticle]:
+    """A page of what is stale, behind the delivery `after`: each as it was sent to be enriched the first time."""
+    arguments = {**_arguments(wanted), "after": after, "most": most}
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")  # where few are stale, many rows lie between them
+        return [_stale(row, wanted) for row in cursor.execute(statements.load("select_stale"), arguments)]
+
+
+def _arguments(wanted: Stale) -> dict[str, Any]:
+    return {**asdict(wanted), "configs": json.dumps(wanted.configs)}
+
+
+def _stale(row: Mapping[str, Any], wanted: Stale) -> StaleArticle:
+    at = Coordinates(topic_id=row["raw_topic_id"], partition=row["raw_partition"], offset=row["raw_offset"])
+    decided = {name: row[name] for name in Decision.model_fields if name in row}
+    said = {name: row[name] for name in Metadata.model_fields if name in row}
+    return StaleArticle(
+        decision=Decision(**{**decided, "of": row["of_article"], "raw": at}),
+        metadata=Metadata(**{**said, "language": row["declared_language"], "notes": tuple(row["notes"])}),
+        body=Body(**{name: row[name] for name in Body.model_fields}),
+        targets=tuple(Target(start=target["start"], end=target["end"]) for target in row["targets"] or ()),
+        generation=row["generation"] + 1,
+        # Whatever the language turns out to be this time: a worker with these models has this configuration too.
+        config=wanted.configs.get(row["language"], wanted.others),
+    )
 
 
 def texts_of_source(connection: Connection, source: str, since: datetime | None, limit: int) -> Generator[str]:

@@ -24,9 +24,13 @@ from pipeline.records import (
     Decision,
     EnrichedArticle,
     Enrichment,
+    Entity,
+    Evidence,
     Metadata,
     TargetSentiment,
 )
+from sinks import register
+from sinks.register import RegisterRow
 
 STAGE: Final = "sink"
 #: A name longer than this is no name; a B-tree entry takes 2,704 bytes.
@@ -36,6 +40,7 @@ MAX_LABEL: Final = 50
 #: Rows go to the database as JSON text; these write it.
 _SPANS: Final = TypeAdapter(tuple[Span, ...])
 _TARGETS: Final = TypeAdapter(tuple[TargetSentiment, ...])
+_EVIDENCE: Final = TypeAdapter(tuple[Evidence, ...])
 
 Json = NewType("Json", str)
 Partition = tuple[UUID, int]  # topic id, partition
@@ -162,6 +167,10 @@ class EntityRow(NamedTuple):
     negative: float | None
     neutral: float | None
     positive: float | None
+    salience: float
+    aliases: list[str]
+    register_id: UUID
+    evidence: Json
 
 
 class MentionRow(NamedTuple):
@@ -200,11 +209,12 @@ class DeadLetterRow(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A version with the names of its enrichment: written together or not at all."""
+    """A version with the names of its enrichment: written together or not at all, but for what the register learns."""
 
     row: VersionRow
     entities: tuple[EntityRow, ...] = ()
     mentions: tuple[MentionRow, ...] = ()
+    registered: tuple[RegisterRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,16 +310,10 @@ def of_enriched(record: EnrichedArticle) -> Rows:
     decision, enrichment = record.decision, record.enrichment
     if decision.kind not in ("new", "revision", "copy"):
         raise InvalidRecord(Reason.WRONG_SHAPE, f"decision.kind: a delivery that is {decision.kind} has no version.")
+    registered = tuple(_register_row(entity, decision.observed_at) for entity in enrichment.entities)
     entities = tuple(
-        EntityRow(
-            decision.delivery_id,
-            number,
-            entity.name[:MAX_NAME],
-            entity.label[:MAX_LABEL],
-            entity.count,
-            *((s.label, s.score, s.negative, s.neutral, s.positive) if (s := entity.sentiment) else (None,) * 5),
-        )
-        for number, entity in enumerate(enrichment.entities)
+        _entity_row(decision.delivery_id, number, entity, who.id)
+        for number, (entity, who) in enumerate(zip(enrichment.entities, registered, strict=True))
     )
     mentions = tuple(
         MentionRow(decision.delivery_id, number, place, m.text, m.start, m.end, m.raw_start, m.raw_end)
@@ -318,8 +322,36 @@ def of_enriched(record: EnrichedArticle) -> Rows:
     )
     return Rows(
         article=_article_row(decision, record.metadata),
-        version=Version(_version_row(decision, record.metadata, record.body, enrichment), entities, mentions),
+        version=Version(
+            _version_row(decision, record.metadata, record.body, enrichment), entities, mentions, registered
+        ),
     )
+
+
+def _entity_row(delivery_id: UUID, number: int, entity: Entity, register_id: UUID) -> EntityRow:
+    s = entity.sentiment
+    return EntityRow(
+        delivery_id=delivery_id,
+        entity=number,
+        name=entity.name[:MAX_NAME],
+        label=entity.label[:MAX_LABEL],
+        times=entity.count,
+        sentiment_label=s.label if s else None,
+        sentiment_score=s.score if s else None,
+        negative=s.negative if s else None,
+        neutral=s.neutral if s else None,
+        positive=s.positive if s else None,
+        salience=entity.salience,
+        aliases=[alias[:MAX_NAME] for alias in entity.aliases],
+        register_id=register_id,
+        evidence=Json(_EVIDENCE.dump_json(entity.evidence).decode()),
+    )
+
+
+def _register_row(entity: Entity, observed_at: datetime) -> RegisterRow:
+    name, label = entity.name[:MAX_NAME], entity.label[:MAX_LABEL]
+    watch_id = entity.id[:MAX_NAME] if entity.id is not None else None
+    return register.row(name, label, watch_id, observed_at, [alias[:MAX_NAME] for alias in entity.aliases])
 
 
 def _decision_row(d: Decision) -> DecisionRow:

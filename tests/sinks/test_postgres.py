@@ -20,7 +20,7 @@ from tests.sinks.samples import Feed, article, at, decided, decision, delivery, 
 pytestmark = pytest.mark.services
 Reader = psycopg.Connection[dict[str, Any]]
 
-TABLES = ("decisions", "articles", "versions", "entities", "mentions", "dead_letters")
+TABLES = ("decisions", "articles", "versions", "entity_register", "entities", "mentions", "dead_letters")
 
 
 def dump(connection: Connection) -> dict[str, list[str]]:
