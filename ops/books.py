@@ -13,9 +13,11 @@ from pipeline import broker, topics
 from pipeline.errors import Unavailable
 from sinks import queries
 
+REENRICH_GROUP: Final = "news.reenrich"
 GROUPS: Final = {
     "news.deduplicate": (topics.RAW,),
     "news.enrich": (topics.UNIQUE,),
+    REENRICH_GROUP: (topics.REENRICH,),  # in no book: each of these texts is stored already
     "news.sink": (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER),
 }
 

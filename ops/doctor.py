@@ -60,10 +60,16 @@ def _settings() -> str:
 
 
 def _model(settings: Settings) -> str:
-    from processors import nlp
+    from processors import provenance
+    from processors.nlp import Models
 
-    meta = nlp.load(settings.nlp.model).meta
-    return f"{settings.nlp.model} {meta['version']}"
+    Models(settings.nlp)  # loads all of them
+    found = provenance.of(settings.nlp)
+    languages = (
+        f"{language}: {', '.join(v for k, v in models.items() if k != 'rules')}"
+        for language, models in found.models.items()
+    )
+    return "; ".join(languages)
 
 
 def _codecs() -> str:

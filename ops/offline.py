@@ -32,7 +32,7 @@ from pipeline.records import (
     UniqueArticle,
 )
 from pipeline.settings import Settings
-from processors import enrich, entry, fingerprint
+from processors import articles, entry, fingerprint, provenance
 from processors.decisions import SignatureIndex
 from processors.fingerprint import Prepared
 from processors.pool import NlpPool
@@ -147,15 +147,17 @@ class _Stages:
         self._rules = cleaning.load_rules()
         self._index = SignatureIndex(_HERE, self._rules.version, int(settings.dedup.window_days * _DAY_MS))
         self._next = 0
-        nlp = settings.nlp
-        self._pool = NlpPool(nlp.model, nlp.processes, nlp.seconds_per_article) if only in (None, "enrich") else None
+        self._pool = None
+        if only in (None, "enrich"):
+            provenance.of(settings.nlp)  # what is wrong with a setting is said here, in one line
+            self._pool = NlpPool(settings.nlp)
 
     async def lines(self, batch: Sequence[RawArticle | DeadLetter]) -> list[Line]:
         works = self._decided([self._prepared(delivery) for delivery in batch])
         to_enrich = [work.article for work in works if work.article is not None]
         if self._pool is None or not to_enrich:
             return [work.line for work in works]
-        outcomes = iter(await self._pool.enrich([enrich.work_of(article) for article in to_enrich]))
+        outcomes = iter(await self._pool.enrich([articles.work_of(article) for article in to_enrich]))
         return [work.line if work.article is None else _with(work.line, next(outcomes)) for work in works]
 
     def close(self) -> None:

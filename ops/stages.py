@@ -38,9 +38,10 @@ def run(stage: str, settings: Settings, inboxes: Sequence[Path] = ()) -> None:
     if stage not in runners:
         raise SettingError(f"There is no stage {stage!r}: it is one of {', '.join(STAGES)}.")
     if stage == "enrich":
-        from processors import forkserver
+        from processors import forkserver, provenance
 
-        forkserver.start(settings.nlp.model)  # the models load there while the rest is imported here
+        provenance.of(settings.nlp)  # what is wrong with a setting is said here, in one line
+        forkserver.start(settings.nlp)  # the models load there while the rest is imported here
     logs.set_up(settings.log.level, stage)
     metrics.serve(settings.metrics.port)
     runners[stage](settings, inboxes)
@@ -69,8 +70,7 @@ def _deduplicate(settings: Settings, _: Sequence[Path]) -> None:
 def _enrich(settings: Settings, _: Sequence[Path]) -> None:
     from processors.pool import NlpPool
 
-    nlp = settings.nlp
-    pool = NlpPool(nlp.model, nlp.processes, nlp.seconds_per_article)
+    pool = NlpPool(settings.nlp)
     pool.start()
     from processors import enrich
 

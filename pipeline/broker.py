@@ -17,6 +17,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    NotCoordinatorError,
     RetriableError,
     UnknownTopicOrPartitionError,
 )
@@ -205,7 +206,11 @@ def committed_offsets(client: KafkaAdminClient, group: str) -> Offsets:
             offsets = client.list_group_offsets({group: None})[group]
         except UnknownTopicOrPartitionError:
             return {}
-        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError):  # made when first asked for a group
+        except (
+            CoordinatorNotAvailableError,
+            CoordinatorLoadInProgressError,
+            NotCoordinatorError,
+        ):  # made when first asked for a group
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)

@@ -20,7 +20,7 @@ log_wait_seconds = Histogram(
 index_entries = Gauge("news_signature_index_entries", "Deliveries the deduplication index knows")
 index_bytes = Gauge("news_signature_index_bytes", "Room the deduplication index takes", ["where"])  # memory, files
 spool_records = Gauge("news_spool_records", "Records in the spool that the broker has not acknowledged")
-pool_restarts = Counter("news_nlp_pool_restarts_total", "Times the process pool of enrich was made anew")
+pool_restarts = Counter("news_nlp_pool_restarts_total", "NLP processes that died, hung or failed and were replaced")
 
 
 def serve(port: int | None) -> None:

@@ -318,6 +318,13 @@ class UniqueArticle(Record):
     targets: tuple[Target, ...] = ()
 
 
+class StaleArticle(UniqueArticle):
+    """articles.reenrich: a stored version to enrich again, as it was sent the first time."""
+
+    generation: int = Field(ge=1, description="of the enrichment that is asked for: one more than the stored one")
+    config: str | None = Field(None, description="of the models that shall do it; others leave it; null: any")
+
+
 class Sentiment(BaseModel):
     """A label and a score in [-1, 1]; the three shares add up to 1 where the model gives them."""
 
@@ -342,6 +349,16 @@ class Mention(BaseModel):
     raw_end: int
 
 
+class Evidence(BaseModel):
+    """A sentence that says what the sentiment of a name says: code points into the published text, and its score."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int
+    end: int
+    score: float = Field(ge=-1, le=1)
+
+
 class Entity(BaseModel):
     """A name in one version, with all its mentions (capped; `count` is the true number)."""
 
@@ -349,8 +366,14 @@ class Entity(BaseModel):
 
     name: str
     label: str
+    id: str | None = Field(None, description="of the watch list's entry, where one names it")
+    aliases: tuple[str, ...] = Field((), description="other forms by which the text calls it")
     count: int
+    salience: float = Field(0, ge=0, le=1, description="how much the article is about it: title, lead, frequency")
     sentiment: Sentiment | None = None
+    evidence: tuple[Evidence, ...] = Field(
+        (), description="the sentences that say most clearly what the label says, where it is not neutral"
+    )
     mentions: tuple[Mention, ...]
 
 

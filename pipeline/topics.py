@@ -60,7 +60,7 @@ def declared(window_days: float, allowed_lag_days: float, raw_partitions: int = 
         Topic(DECISIONS, "what each delivery is", records.DecidedArticle, config=keep),
         Topic(UNIQUE, "new texts to enrich", records.UniqueArticle, config=keep),
         Topic(ENRICHED, "enriched versions", records.EnrichedArticle, config=keep),
-        Topic(REENRICH, "versions to enrich again", records.UniqueArticle, config=keep),
+        Topic(REENRICH, "versions to enrich again", records.StaleArticle, config=keep),
         Topic(DEAD_LETTER, "what can never succeed, with its reason", None, partitions=1, config=keep),
     )
 

@@ -11,24 +11,28 @@ from multiprocessing.context import ForkServerContext
 from typing import Final
 
 from pipeline.errors import SettingError
+from pipeline.settings import NlpSettings
 
-#: Tells the fork server which model to load before it forks.
+#: Tells the fork server which models to load before it forks: the settings, as JSON.
 PRELOAD_VARIABLE: Final = "NEWS_NLP_PRELOAD"
 
 
-def require(model: str) -> None:
-    """Raise SettingError naming NEWS_NLP__MODEL where that package is not installed; imports nothing."""
-    if not model.isidentifier() or find_spec(model) is None:
-        raise SettingError(f"NEWS_NLP__MODEL: there is no spaCy model {model!r} here; install its package or unset it.")
+def require(package: str) -> None:
+    """Raise SettingError naming NEWS_NLP__MODELS where that package is not installed; imports nothing."""
+    if not package.isidentifier() or find_spec(package) is None:
+        raise SettingError(
+            f"NEWS_NLP__MODELS: there is no spaCy model {package!r} here; install its package or unset it."
+        )
 
 
-def start(model: str) -> ForkServerContext:
-    """Have the fork server running, with this model loading; gives the context that makes processes of it.
+def start(settings: NlpSettings) -> ForkServerContext:
+    """Have the fork server running, with these models loading; gives the context that makes processes of it.
 
     Raises SettingError for a model that is not installed.
     """
-    require(model)
-    os.environ[PRELOAD_VARIABLE] = model
+    for package in settings.packages.values():
+        require(package)
+    os.environ[PRELOAD_VARIABLE] = settings.model_dump_json()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["processors.preloaded"])
     forkserver.ensure_running()

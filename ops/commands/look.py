@@ -108,7 +108,8 @@ def entities(
     settings = load_settings()
     with database.connect(services.database_url(settings)) as db:
         rows = queries.top_entities(db, printable(name) if name else None, printable(label) if label else None, limit)
-    show(map(asdict, rows), ("name", "label", "articles", "mentions"), as_json=as_json, empty="no such name")
+    columns = ("name", "label", "articles", "mentions", "sentiment_score", "entity_id", "aliases")
+    show(map(asdict, rows), columns, as_json=as_json, empty="no such name")
 
 
 def where(

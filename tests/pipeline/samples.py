@@ -15,12 +15,14 @@ from pipeline.records import (
     EnrichedArticle,
     Enrichment,
     Entity,
+    Evidence,
     Mention,
     Metadata,
     RawArticle,
     Record,
     Sentiment,
     Signature,
+    StaleArticle,
     Target,
     TargetSentiment,
     UniqueArticle,
@@ -110,8 +112,12 @@ ENRICHMENT = Enrichment(
         Entity(
             name="Brage",
             label="PRODUCT",
+            id="ship:brage",
+            aliases=("the Brage",),
             count=1,
+            salience=0.5,
             sentiment=SENTIMENT,
+            evidence=(Evidence(start=0, end=15, score=-0.5),),
             mentions=(Mention(text="Brage", start=4, end=9, raw_start=4, raw_end=9),),
         ),
     ),
@@ -132,6 +138,15 @@ RECORDS: dict[str, Record] = {
     "a unique article": UniqueArticle(
         decision=DECISION, metadata=METADATA, body=BODY, targets=(Target(start=0, end=1),)
     ),
+    "a stale article": StaleArticle(
+        decision=DECISION,
+        metadata=METADATA,
+        body=BODY,
+        targets=(Target(start=0, end=1),),
+        generation=3,
+        config="c0ffee",
+    ),
+    "a stale article for any models": StaleArticle(decision=DECISION, metadata=METADATA, body=BODY, generation=1),
     "an enriched article": EnrichedArticle(decision=DECISION, metadata=METADATA, body=BODY, enrichment=ENRICHMENT),
     "an article without a model": EnrichedArticle(
         decision=DECISION, metadata=Metadata(), body=BODY, enrichment=Enrichment(reason="no model", enriched_at=NOON)

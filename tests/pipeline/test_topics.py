@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import broker, topics
 from pipeline.broker import TopicState
-from pipeline.records import DecidedArticle, EnrichedArticle, RawArticle, Signature, UniqueArticle
+from pipeline.records import DecidedArticle, EnrichedArticle, RawArticle, Signature, StaleArticle, UniqueArticle
 from pipeline.settings import DedupSettings, KafkaSettings, Settings
 
 DECLARED = topics.declared(window_days=7, allowed_lag_days=1)
@@ -18,7 +18,7 @@ def test_the_declared_topics_and_their_records() -> None:
         "articles.decisions": DecidedArticle,
         "articles.unique": UniqueArticle,
         "articles.enriched": EnrichedArticle,
-        "articles.reenrich": UniqueArticle,
+        "articles.reenrich": StaleArticle,
         "articles.dead-letter": None,
     }
 

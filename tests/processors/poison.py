@@ -1,15 +1,23 @@
-"""Models with a weakness: a text that says POISON ends their process, one that says HANG holds it up for ever.
+"""Models with a weakness: what a text says is what happens to the process that reads it.
 
-Everything else goes to the real models. `load_once` is the initializer of a pool that shall have them.
+POISON ends it, HANG holds it up for ever, GREED takes memory until there is none, BUG raises, ONCE ends it the first
+time only (a file remembers). Everything else goes to the real models. `load` is what a pool is given that shall have
+them.
 """
 
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
 
 from pipeline.records import Enrichment
+from pipeline.settings import NlpSettings
 from processors import child
 from processors.nlp import Models, Work
+
+MEMORY_FILE = "NEWS_TEST_ONCE"
 
 
 class WeakModels:
@@ -17,13 +25,24 @@ class WeakModels:
         self._models = models
 
     def enrich(self, works: Sequence[Work]) -> list[Enrichment]:
-        if any("POISON" in work.text for work in works):
+        said = " ".join(work.text for work in works)
+        if "POISON" in said:
             os._exit(1)
-        if any("HANG" in work.text for work in works):
+        if "HANG" in said:
             threading.Event().wait()
+        if "GREED" in said:
+            _ = [np.empty(256 * child.MIB, dtype=np.uint8) for _ in range(1000)]
+        if "BUG" in said:
+            raise IndexError("list index out of range")
+        if "ONCE" in said and not (remembers := Path(os.environ[MEMORY_FILE])).exists():
+            remembers.touch()
+            os._exit(1)
         return self._models.enrich(works)
 
 
-def load_once(model: str) -> None:
-    child.load_once(model)
-    child._models = WeakModels(child._models)  # type: ignore[assignment,arg-type]
+def load(settings: NlpSettings) -> WeakModels:
+    return WeakModels(child.load(settings))
+
+
+def load_nothing(settings: NlpSettings) -> WeakModels:
+    raise OSError(f"no weights of {settings.packages}")

@@ -23,7 +23,9 @@ from pipeline.records import (
     Verdict,
     Verdicts,
 )
-from processors import signature_log
+from pipeline.settings import NlpSettings
+from processors import provenance, signature_log
+from processors.articles import Fresh
 from processors.deduplicate import Deduplicate
 from processors.enrich import Enrich
 from processors.incoming import Incoming
@@ -445,14 +447,14 @@ async def test_unique_articles_go_in_and_enriched_ones_come_out_the_poisoned_one
         return raw_record(offset, b"")._replace(topic=topics.UNIQUE, value=article.to_bytes())
 
     records = [unique(0, "They met in Oslo."), unique(1, "POISON"), raw_record(2, b"{bad"), unique(3, "In Paris.")]
-    step = Enrich(weak_pool, publisher, CrashJournal(tmp_path, "enrich", "id"))
+    step = Enrich(weak_pool, publisher, CrashJournal(tmp_path, "enrich", "id"), Fresh(provenance.of(NlpSettings())))
 
     await step.take(records)
 
     found = [EnrichedArticle.from_bytes(value) for value in values_on(kafka, topics.ENRICHED)]
     assert sorted((e.body.raw, [x.name for x in e.enrichment.entities], e.enrichment.reason) for e in found) == [
         ("In Paris.", ["Paris"], None),
-        ("POISON", [], "The text ended or held up an NLP process twice; it is stored without entities."),
+        ("POISON", [], "The text ended an NLP process 2 times (it died); it is stored without names."),
         ("They met in Oslo.", ["Oslo"], None),
     ]
     assert sorted(values_on(kafka, topics.DEAD_LETTER)) == sorted([records[1].value, b"{bad"])
