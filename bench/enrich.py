@@ -7,7 +7,8 @@
 `bare` is spaCy with nothing but its NER in forked processes that share the texts out by chunks of 16: what nobody who
 uses this model can beat. `ours` goes from the bytes of articles.unique to the bytes of articles.enriched through the
 stage's own pool, in the stage's batches; without and with sentiment. Quote the ratios: each is of one round, and a
-shared machine makes every absolute figure noisy. `--soak` has so many articles through the pool, and prints what the
+shared machine makes every absolute figure noisy. No sentence is remembered from one article to the next, as the stage
+does: these articles are put together from few of them. `--soak` has so many articles through the pool, and prints what the
 processes take.
 """
 
@@ -29,7 +30,7 @@ import psutil
 from pipeline import identity
 from pipeline.records import Body, Coordinates, Decision, Metadata, UniqueArticle
 from pipeline.settings import NlpSettings
-from processors import articles, provenance
+from processors import articles, child, nlp, provenance, towards
 from processors.enrich import BATCH
 from processors.pool import NlpPool
 
@@ -66,7 +67,7 @@ async def compare(arguments: argparse.Namespace, texts: list[str], values: list[
     wanted = [
         f"ours {with_or} sentiment" for with_or in ("without", "with") if arguments.sentiment in ("both", with_or)
     ]
-    pools = {name: NlpPool(settings_of(name, arguments)) for name in wanted}
+    pools = {name: NlpPool(settings_of(name, arguments), load_without_cache) for name in wanted}
     for pool in pools.values():
         pool.start()
         await pool.is_warm()
@@ -123,6 +124,12 @@ def record_of(line: dict[str, Any]) -> bytes:
 def settings_of(name: str, arguments: argparse.Namespace) -> NlpSettings:
     sentiment = "off" if name == "ours without sentiment" else "on"
     return NlpSettings(models={"en": arguments.model}, processes=arguments.processes, sentiment=sentiment)
+
+
+def load_without_cache(settings: NlpSettings) -> nlp.Models:
+    """The models of a child; no sentence is remembered: these articles are put together from a few of them."""
+    towards.CACHED = 0  # type: ignore[misc]
+    return child.load(settings)
 
 
 async def through(pool: NlpPool, values: Sequence[bytes], arguments: argparse.Namespace) -> Speed:

@@ -9,7 +9,7 @@ from typing import Final
 
 from pipeline.errors import SettingError
 from pipeline.settings import NlpSettings
-from processors import towards, watchlist
+from processors import towards
 
 #: Raised with each change of what comes before and after the models: language, sentences, names, aliases, means.
 RULES: Final = "2"
@@ -49,6 +49,8 @@ def of(settings: NlpSettings) -> Configuration:
     """
     others = {"rules": RULES}
     if settings.watch_list is not None:
+        from processors import watchlist  # here: a stage starts sooner without it
+
         others["watch_list"] = watchlist.load(settings.watch_list).digest
     models = {}
     for language, package in settings.packages.items():
