@@ -8,8 +8,8 @@
 uses this model can beat. `ours` goes from the bytes of articles.unique to the bytes of articles.enriched through the
 stage's own pool, in the stage's batches; without and with sentiment. Quote the ratios: each is of one round, and a
 shared machine makes every absolute figure noisy. No sentence is remembered from one article to the next, as the stage
-does: these articles are put together from few of them. `--soak` has so many articles through the pool, and prints what the
-processes take.
+does: these articles are put together from few of them. `--soak` has so many articles through the pool, and prints what
+the processes take.
 """
 
 import argparse
