@@ -234,7 +234,7 @@ def test_lag_is_0_everywhere_once_balanced(instance: Instance) -> None:
     # The groups of Faust tell Kafka their places once a second.
     rows = until("no lag", nothing_behind, 60)
 
-    assert {row["group"] for row in rows} == {"news.deduplicate", "news.enrich", "news.sink"}
+    assert {row["group"] for row in rows} == {"news.deduplicate", "news.enrich", "news.reenrich", "news.sink"}
     assert sum(row["end"] for row in rows if row["topic"] == "articles.raw") >= len(DELIVERED)
     assert "articles.enriched" in instance.news("lag").out
 

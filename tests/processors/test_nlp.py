@@ -6,7 +6,7 @@ from pipeline import cleaning
 from pipeline.errors import SettingError
 from pipeline.records import Enrichment, Entity, Target
 from pipeline.settings import NlpSettings
-from processors import nlp, provenance
+from processors import mentions, nlp, provenance
 from processors.nlp import Models, Work
 
 SEED = (Path(__file__).parents[2] / "seeds" / "voa-blinken-netanyahu.txt").read_text(encoding="utf-8")
@@ -220,3 +220,22 @@ def test_a_target_in_another_language_is_answered_with_nothing(models: Models) -
 def test_a_model_that_is_not_there_is_a_wrong_setting(model: str) -> None:
     with pytest.raises(SettingError, match="NEWS_NLP__MODELS"):
         nlp.load(model)
+
+
+HOSTILE = {
+    "only punctuation": ". , ; ! ? " * 2_000,
+    "one word": "x" * 100_000,
+    "one name": "Anna Lind. " * 3_000,
+    "names without end": "Anna Lind " * 2_000,
+    "marks of direction": "\u202eAnna\u202c \u2067Lind\u2069 met \u200fBo\u200f. " * 3_000,
+    "emoji": "\U0001f469\u200d\U0001f680 Anna Lind \U0001f1f3\U0001f1f4 sang. " * 500,
+    "white space": " \n" * 50_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
+def test_a_hostile_text_is_enriched_like_any_other(models: Models, text: str) -> None:
+    (enriched,) = models.enrich([Work(text[:9_000], text, (), "en")])
+
+    assert all(text[m.start : m.end] == m.text for e in enriched.entities for m in e.mentions)
+    assert sum(len(e.mentions) for e in enriched.entities) <= mentions.MAX_MENTIONS
