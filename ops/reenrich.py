@@ -19,6 +19,7 @@ from ops import books, database
 from ops.services import Endpoints
 from pipeline import broker, events, topics
 from pipeline.errors import SettingError, Unavailable
+from pipeline.identity import printable
 from pipeline.records import StaleArticle
 from pipeline.settings import Settings
 from processors import provenance
@@ -55,11 +56,12 @@ def wanted(settings: Settings, where: Iterable[str]) -> Stale:
             raise SettingError(f"--where is KEY=VALUE with {', '.join(_KEYS)} for KEY, not {condition!r}.")
         if key in given:
             raise SettingError(f"--where {key}=… is given twice: it is one value.")
-        given[key] = value
+        given[key] = printable(value)
     configuration = provenance.of(settings.nlp)
     return Stale(
         configuration.digests,
         configuration.digest_of_others,
+        configuration.digest,
         language=given.get("language"),
         source=given.get("source"),
         since=_moment("since", given.get("since")),

@@ -20,6 +20,7 @@ log_wait_seconds = Histogram(
 index_entries = Gauge("news_signature_index_entries", "Deliveries the deduplication index knows")
 index_bytes = Gauge("news_signature_index_bytes", "Room the deduplication index takes", ["where"])  # memory, files
 spool_records = Gauge("news_spool_records", "Records in the spool that the broker has not acknowledged")
+records_dropped = Counter("news_records_dropped_total", "Records left out on purpose", ["stage", "reason"])
 pool_restarts = Counter("news_nlp_pool_restarts_total", "NLP processes that died, hung or failed and were replaced")
 
 

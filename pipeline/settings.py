@@ -106,6 +106,11 @@ class NlpSettings(_Group):
         """The spaCy package of each language that has one."""
         return self.models or {"en": self.model}
 
+    @property
+    def models_variable(self) -> str:
+        """The variable that names them."""
+        return "NEWS_NLP__MODELS" if self.models else "NEWS_NLP__MODEL"
+
 
 class ProducerSettings(_Group):
     """NEWS_PRODUCERS__*"""

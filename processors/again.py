@@ -161,6 +161,8 @@ class Again:
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({quiet, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if quiet.done():
+                quiet.result()  # what went wrong in there is no silence
             return quiet.done() and not self._stopping.is_set()
         finally:
             quiet.cancel()

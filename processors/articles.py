@@ -13,7 +13,7 @@ from uuid import UUID
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import EnrichedArticle, Enrichment, StaleArticle, TargetSentiment, UniqueArticle
 from pipeline.topics import KIB, MAX_RECORD_BYTES
-from processors import nlp
+from processors import language, nlp
 from processors.provenance import Configuration
 
 #: What the headers of a record take of its size, generously.
@@ -100,10 +100,10 @@ def enriched(article: UniqueArticle, enrichment: Enrichment, generation: int = 0
 
 
 def without_names(
-    article: UniqueArticle, why: str, configuration: Configuration, language: str | None = None, generation: int = 0
+    article: UniqueArticle, why: str, configuration: Configuration, spoken: str | None = None, generation: int = 0
 ) -> Enriched:
     """The record of an article without an enrichment and with the reason: it is stored all the same."""
-    blank = Enrichment(language=language, reason=why, models=configuration.of(language), enriched_at=datetime.now(UTC))
+    blank = Enrichment(language=spoken, reason=why, models=configuration.of(spoken), enriched_at=datetime.now(UTC))
     return enriched(article, blank, generation)
 
 
@@ -120,7 +120,9 @@ class Fresh:
 
     def without_names(self, value: bytes | None, why: str) -> Enriched:
         """See Task."""
-        return without_names(UniqueArticle.from_bytes(value), why, self.configuration)
+        article = UniqueArticle.from_bytes(value)
+        # By the source's word, so that the row is stale when its language gets another model.
+        return without_names(article, why, self.configuration, language.subtag(article.metadata.language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,8 @@ class Again:
         )
 
     def _asked(self, article: StaleArticle) -> tuple[UniqueArticle, int] | Dropped:
-        mine = (*self.configuration.digests.values(), self.configuration.digest_of_others)
-        if article.config is not None and article.config not in mine:
-            return Dropped(f"asked of the configuration {article.config}, and here are {', '.join(mine)}")
+        if article.config not in (None, self.configuration.digest):
+            return Dropped(f"asked of the configuration {article.config}, and this is {self.configuration.digest}")
         return article, article.generation
 
     def without_names(self, value: bytes | None, why: str) -> None:

@@ -32,7 +32,7 @@ def is_wrapped(text: str) -> bool:
     return broken >= _WRAPPED_LINES and 2 * broken >= text.count("\n") - 2 * text.count("\n\n")
 
 
-def without_titles(text: str, found: Found) -> Found | None:
+def without_titles(text: str, found: Found, is_wrapped: bool = False) -> Found | None:
     """The span without what stands before a person's name: "Israeli Prime Minister Benjamin Netanyahu".
 
     What the model takes for something else is a person behind "Spokeswoman" or "Mr.".
@@ -45,7 +45,7 @@ def without_titles(text: str, found: Found) -> Found | None:
     plain = [wordlists.plain(word) for word, _ in words]
     if found.label != "PERSON":
         is_person = 1 <= last <= 3 and plain[0] in known.personal_titles and words[1][0][0].isupper()
-        return trimmed(text, Found(words[1][1], found.end, "PERSON")) if is_person else found
+        return trimmed(text, Found(words[1][1], found.end, "PERSON"), is_wrapped) if is_person else found
     first = at = 0
     while at < last:
         if length := _title_at(plain, at, known):
@@ -61,7 +61,7 @@ def without_titles(text: str, found: Found) -> Found | None:
         if word.islower() and word.isalpha() and word not in known.particles:
             first = i + 1
             break
-    return trimmed(text, found._replace(start=words[first][1])) if first else found
+    return trimmed(text, found._replace(start=words[first][1]), is_wrapped) if first else found
 
 
 def _title_at(plain: Sequence[str], at: int, known: wordlists.Wordlists) -> int:
@@ -109,7 +109,7 @@ def with_first_names(text: str, spans: Sequence[Found]) -> list[Found]:
     result: list[Found] = []
     for found in spans:
         span = found
-        if span.label == "PERSON" and " " not in text[span.start : span.end]:
+        if span.label == "PERSON" and " " not in name_of(text, span):
             from_ = max(0, span.start - _REACH)
             match = _FIRST_NAME.search(text[from_ : span.start])
             if match is not None and match[1] not in names and _may_be_first_name(match[1]):

@@ -74,7 +74,8 @@ class Enrich:
         errors += [(record, refused.error()) for record, refused in _pairs(records, outcomes, Refused)]
         dead += [dead_letters.of_record(STAGE, e, r.topic, r.at, r.key, r.value) for r, e in errors]
         if dropped := _pairs(records, outcomes, Dropped):
-            log.info("dropped", topic=dropped[0][0].topic, records=len(dropped), why=dropped[0][1].why)
+            metrics.records_dropped.labels(stage=STAGE, reason="other-configuration").inc(len(dropped))
+            log.warning("dropped", topic=dropped[0][0].topic, records=len(dropped), why=dropped[0][1].why)
         return [_outgoing(record, enriched) for record, enriched in done], dead
 
 

@@ -15,6 +15,10 @@ ORDER: Final[tuple[Step, ...]] = (
 )  # fmt: skip
 ALL_STEPS: Final[frozenset[Step]] = frozenset(ORDER)
 
+#: So many names of an article are kept, the most mentioned ones, and all of the watch list: each is a row, and the rows
+#: of a batch one transaction.
+MAX_NAMES: Final = 2000
+
 
 class Name(NamedTuple):
     """A name of an article: the full form, its mentions in order, and the other forms by which the text calls it."""
@@ -34,18 +38,18 @@ def names(
     watched: Sequence[Watched] = (),
     steps: Collection[Step] = ALL_STEPS,
 ) -> list[Name]:
-    """The names of an article, the most mentioned first; their spans are disjoint.
+    """The names of an article, the most mentioned first, at most MAX_NAMES; their spans are disjoint.
 
     `found` are the model's spans of the text, `watched` those of the watch list, disjoint. These stay as they are: what
     the model found across them gives way, and what it found under the same name or surname joins them.
     """
     watched = sorted(watched)
     spans = sorted(span for span in found if span.label in LABELS and name_of(text, span))
+    is_wrapped = edges.is_wrapped(text)
     if "trim" in steps:
-        is_wrapped = edges.is_wrapped(text)
         spans = [kept for span in spans if (kept := trimmed(text, span, is_wrapped)) is not None]
     if "titles" in steps:
-        spans = [kept for span in spans if (kept := edges.without_titles(text, span)) is not None]
+        spans = [kept for span in spans if (kept := edges.without_titles(text, span, is_wrapped)) is not None]
     if "drop" in steps:
         spans = [span for span in spans if edges.is_name(text, span)]
         spans = edges.without_compounds(text, edges.without_shouting(text, spans))
@@ -114,6 +118,11 @@ class _Group:
         self.spans.append(span._replace(label=self.label))
         self.forms.append(form)
 
+    @property
+    def mentions(self) -> list[tuple[Found, str]]:
+        """Each span with its words."""
+        return list(zip(self.spans, self.forms, strict=True))
+
 
 def _grouped(
     text: str,
@@ -137,7 +146,7 @@ def _grouped(
             groups.setdefault((form, span.label), _Group(form, span.label, None)).add(span, form)
     else:
         labels, known = _aliases(title, spans, forms, list(groups.values()), introduced)
-        of_full = {known.full(group.name, group.spans[0].start): group for group in groups.values()}
+        of_full = {known.full(form, span.start): group for group in groups.values() for span, form in group.mentions}
         for span, form in zip(spans, forms, strict=True):
             full = known.full(form, span.start)
             joined = of_watched.get(form) or of_full.get(full)
@@ -146,7 +155,8 @@ def _grouped(
             joined.add(span, form)
     most = max((len(group.spans) for group in groups.values()), default=0)
     result = [_name(group, title[: salience.TITLE_CHARACTERS], most) for group in groups.values()]
-    return sorted(result, key=lambda name: (-len(name.spans), name.spans[0].start))
+    ordered = sorted(result, key=lambda name: (-len(name.spans), name.spans[0].start))
+    return [name for number, name in enumerate(ordered) if number < MAX_NAMES or name.id is not None]
 
 
 def _aliases(
@@ -156,11 +166,11 @@ def _aliases(
     watched: Sequence[_Group],
     introduced: Iterable[tuple[str, str]],
 ) -> tuple[dict[str, str], aliases.Aliases]:
-    """The label of each form, and who is who among them; an entry of the watch list goes by its name."""
+    """The label of each form, and who is who among them; the watch list goes by the forms that stand there."""
     labels: dict[str, str] = {}
     starts: dict[str, list[int]] = {}
     mentions = [(span.start, form, span.label) for span, form in zip(spans, forms, strict=True)]
-    mentions += [(span.start, group.name, group.label) for group in watched for span in group.spans]
+    mentions += [(span.start, form, span.label) for group in watched for span, form in group.mentions]
     for start, form, label in sorted(mentions):
         labels.setdefault(form, label)
         starts.setdefault(form, []).append(start)

@@ -62,18 +62,24 @@ def of(said: str | None, title: str, text: str) -> str | None:
 
 def spoken(said: str | None, title: str, text: str) -> Spoken:
     """The language of an article with the reason, where there is something to say; `said` is the source's word."""
-    word = _subtag(said)
+    word = subtag(said)
     places = _places(f"{title}\n{text}".strip())
     if sum(map(str.isalpha, "".join(places))) < MIN_LETTERS:
         return Spoken(word) if word else Spoken(None, "too few letters to tell the language")
     return _unless_flatly_wrong(word, places) if word else _told(places)
 
 
-def _subtag(said: str | None) -> str | None:
+def subtag(said: str | None) -> str | None:
+    """The language that the source's word names, whatever the text is in; None where it names none."""
     primary = (said or "").replace("_", "-").split("-")[0].strip().lower()
     if not (primary.isascii() and primary.isalpha() and len(primary) in (2, 3)) or primary in _NO_LANGUAGE:
         return None
-    return _CODES.get(primary, primary)
+    return canonical(primary)
+
+
+def canonical(code: str) -> str:
+    """A language's code as all of the pipeline writes it: "eng" is "en", "no" is "nb"."""
+    return _CODES.get(code, code)
 
 
 def _places(sample: str) -> list[str]:
@@ -117,12 +123,12 @@ def _is_kin(one: str, other: str) -> bool:
 
 def _detected(text: str) -> tuple[str, float]:
     language, probability = _detector().classify(text.lower() if text.isupper() else text)
-    return _CODES.get(language, language), probability
+    return canonical(language), probability
 
 
 @cache
 def _known() -> frozenset[str]:
-    return frozenset(_CODES.get(label, label) for label in _detector().labels)
+    return frozenset(canonical(label) for label in _detector().labels)
 
 
 @cache

@@ -22,6 +22,8 @@ from processors.towards import Towards, folder_of
 PIPE_BATCH: Final = 16
 #: spaCy refuses longer texts by default; a part is as long as this where it is nothing but white space.
 MAX_CHARACTERS: Final = 1_100_000
+#: So many languages without a model have their own words for the watch list; all others have those of none.
+MOST_WORDS: Final = 8
 
 
 class Work(NamedTuple):
@@ -70,8 +72,11 @@ class Models:
     def __init__(self, settings: NlpSettings) -> None:
         self._configuration = provenance.of(settings)
         self._entries = watchlist.load(settings.watch_list) if settings.watch_list is not None else None
-        self._readers = {spoken: _Reader(load(package), self._entries) for spoken, package in settings.packages.items()}
-        self._words = _Reader(watchlist.tokenizer(None), self._entries) if self._entries is not None else None
+        self._readers = {
+            spoken: _Reader(load(package, settings.models_variable), self._entries)
+            for spoken, package in settings.packages.items()
+        }
+        self._words: dict[str, _Reader] = {}
         self._towards = None if settings.sentiment == "off" else Towards(folder_of(settings.sentiment))
 
     def warm_up(self) -> None:
@@ -90,14 +95,23 @@ class Models:
     def _names(self, works: Sequence[Work], languages: Sequence[str | None]) -> list[list[Name]]:
         readers: dict[_Reader, list[int]] = {}
         for number, spoken in enumerate(languages):
-            reader = self._readers.get(spoken or "", self._words)
-            if reader is not None:
+            if (reader := self._reader(spoken)) is not None:
                 readers.setdefault(reader, []).append(number)
         names: list[list[Name]] = [[] for _ in works]
         for reader, numbers in readers.items():
             for number, spans in zip(numbers, reader.spans([works[n].text for n in numbers]), strict=True):
                 names[number] = ladder.names(works[number].text, works[number].title, *spans)
         return names
+
+    def _reader(self, spoken: str | None) -> _Reader | None:
+        """What reads this language: its model, or for the watch list its words alone; None for nothing to find."""
+        found = self._readers.get(spoken or "")
+        if found is not None or self._entries is None:
+            return found
+        known = spoken if spoken in self._words or len(self._words) < MOST_WORDS else None
+        if (key := known or "xx") not in self._words:
+            self._words[key] = _Reader(watchlist.tokenizer(known), self._entries)
+        return self._words[key]
 
     def _asked(self, work: Work, spoken: Spoken, names: Sequence[Name]) -> questions.Questions | None:
         """What the sentiment model is asked about an article; None where it does not know the language."""
@@ -140,20 +154,18 @@ class Models:
             why = spoken.reason or "the language is not known"
         else:
             why = f"no model for the language {spoken.language!r}" + (f" ({spoken.reason})" if spoken.reason else "")
-        return why if self._words is None else f"{why}; only the watch list was looked for"
+        return why if self._entries is None else f"{why}; only the watch list was looked for"
 
 
-def load(package: str) -> Any:
-    """The spaCy model with nothing but its NER. Raises SettingError naming NEWS_NLP__MODELS."""
-    provenance.package_name(package)
+def load(package: str, variable: str) -> Any:
+    """The spaCy model with nothing but its NER. Raises SettingError naming the variable."""
+    provenance.package_name(package, variable)
     import spacy
 
     try:
         components = spacy.util.get_model_meta(spacy.util.get_package_path(package))["pipeline"]
         nlp = spacy.load(package, exclude=[name for name in components if name != "ner"])
     except (OSError, ValueError, ImportError) as error:
-        raise SettingError(f"NEWS_NLP__MODELS: the spaCy model {package!r} cannot be loaded: {error}") from error
-    if "ner" not in nlp.pipe_names:
-        raise SettingError(f"NEWS_NLP__MODELS: the spaCy model {package!r} finds no names (it has no `ner`).")
+        raise SettingError(f"{variable}: the spaCy model {package!r} cannot be loaded: {error}") from error
     nlp.max_length = MAX_CHARACTERS
     return nlp

@@ -9,6 +9,7 @@ from typing import Final
 
 from pipeline.errors import SettingError
 from pipeline.settings import NlpSettings
+from processors import language as spoken
 from processors import towards
 
 #: Raised with each change of what comes before and after the models: language, sentences, names, aliases, means.
@@ -41,6 +42,11 @@ class Configuration:
         """The hash of all other languages, and of none."""
         return self.of(None)[CONFIG]
 
+    @property
+    def digest(self) -> str:
+        """The hash of all of it: of two workers that have the same one, it does not matter who takes a text."""
+        return _digest({**self.digests, "": self.digest_of_others})
+
 
 def of(settings: NlpSettings) -> Configuration:
     """Read from the packages and files that the settings name; loads no model.
@@ -54,22 +60,30 @@ def of(settings: NlpSettings) -> Configuration:
         others["watch_list"] = watchlist.load(settings.watch_list).digest
     models = {}
     for language, package in settings.packages.items():
-        models[language] = {**others, "entities": package_name(package)}
+        if spoken.canonical(language) != language:
+            raise SettingError(f"{settings.models_variable}: {language!r} is {spoken.canonical(language)!r} here.")
+        models[language] = {**others, "entities": package_name(package, settings.models_variable)}
         if language in SENTIMENT_LANGUAGES and settings.sentiment != "off":
             models[language]["sentiment"] = towards.name_of(towards.folder_of(settings.sentiment))
     return Configuration(models, others)
 
 
-def package_name(package: str) -> str:
-    """The name and version of a spaCy model, from its package; imports nothing. Raises SettingError without it."""
+def package_name(package: str, variable: str) -> str:
+    """The name and version of a spaCy model, from its package; imports nothing.
+
+    Raises SettingError naming the variable where it is not there, or finds no names.
+    """
     found = find_spec(package) if package.isidentifier() else None
     if found is None or found.origin is None:
-        raise SettingError(f"NEWS_NLP__MODELS: there is no spaCy model {package!r} here; install its package.")
+        raise SettingError(f"{variable}: there is no spaCy model {package!r} here; install its package or unset it.")
     try:
         meta = json.loads((Path(found.origin).parent / "meta.json").read_bytes())
-        return f"{package}-{meta['version']}"
+        name, components = f"{package}-{meta['version']}", meta["pipeline"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingError(f"NEWS_NLP__MODELS: the package {package!r} is no spaCy model: {error!r}.") from error
+        raise SettingError(f"{variable}: the package {package!r} is no spaCy model: {error!r}.") from error
+    if "ner" not in components:
+        raise SettingError(f"{variable}: the spaCy model {package!r} finds no names (it has no `ner`).")
+    return name
 
 
 def _digest(models: dict[str, str]) -> str:

@@ -138,6 +138,3 @@ class _Article:
         if len(word) < 2 or not word[0].isupper():
             return False
         return self._text[self.starts[left] + len(self.words[left]) : self.starts[left + 1]] == " "
-
-
-V = 0

@@ -87,7 +87,7 @@ class Towards:
         self._cache: OrderedDict[bytes, tuple[Shares, ...]] = OrderedDict()
         self._cached = 0
         #: What a row says about which model it was.
-        self.name: str = metadata["name"]
+        self.name = _name(metadata)
 
     def of(self, sentences: Sequence[Sentence]) -> list[tuple[Shares, ...]]:
         """The shares of each span of each sentence, in order."""
@@ -146,9 +146,16 @@ def folder_of(setting: str) -> Path:
 
 
 def name_of(folder: Path) -> str:
-    """What a row says about which model it was; loads nothing. Raises SettingError as `Towards`."""
-    name: str = _metadata(folder)["name"]
-    return name
+    """What a row says about which model it was; reads its files and loads nothing. Raises SettingError as `Towards`."""
+    metadata = _metadata(folder)
+    for what in _FILES:
+        _checked(folder / metadata[what]["file"], metadata[what]["sha256"])
+    return _name(metadata)
+
+
+def _name(metadata: Mapping[str, Any]) -> str:
+    """The name of a model, with the beginning of its sum: another one may have been given the same name."""
+    return f"{metadata['name']}-{metadata['model']['sha256'][:8]}"
 
 
 def pieces(tokenizer: "Tokenizer", sentence: Sentence) -> list[Piece]:

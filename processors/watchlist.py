@@ -304,7 +304,7 @@ class WatchList:
         for which in self._any_pattern(text):
             number, pattern = self._patterns[which]
             for found in islice(pattern.finditer(text), MAX_MATCHES):
-                if 0 < found.end() - found.start() <= MAX_NAME:
+                if found.end() - found.start() <= MAX_NAME and any(map(str.isalnum, found.group())):
                     yield _Candidate(found.start(), found.end(), 2, number)
 
 

@@ -114,11 +114,13 @@ class ArticleName:
 class Stale:
     """Which stored enrichments are wanted: of other configurations than these, or of a reason; None leaves all in.
 
-    `configs` says it by language, `others` of all other languages and of none.
+    `configs` says it by language, `others` of all other languages and of none, `asked` of all of it together: whoever
+    has that does it.
     """
 
     configs: dict[str, str]
     others: str
+    asked: str
     language: str | None = None
     source: str | None = None
     since: datetime | None = None
@@ -271,8 +273,7 @@ def _stale(row: Mapping[str, Any], wanted: Stale) -> StaleArticle:
         body=Body(**{name: row[name] for name in Body.model_fields}),
         targets=tuple(Target(start=target["start"], end=target["end"]) for target in row["targets"] or ()),
         generation=row["generation"] + 1,
-        # Whatever the language turns out to be this time: a worker with these models has this configuration too.
-        config=wanted.configs.get(row["language"], wanted.others),
+        config=wanted.asked,
     )
 
 

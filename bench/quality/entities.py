@@ -318,7 +318,7 @@ def main() -> None:
     parser.add_argument("--model", default=MODEL, help="the spaCy package that finds the names")
     parser.add_argument("--alias", type=Path, metavar="FILE", help="articles, for the main person's full name")
     arguments = parser.parse_args()
-    model = nlp.load(arguments.model)
+    model = nlp.load(arguments.model, "--model")
     console = Console()
     for path in arguments.files:
         _report(path, model, console)

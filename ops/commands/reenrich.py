@@ -54,6 +54,7 @@ def reenrich(
         show([{"sent": sent}], (), as_json=True)
     else:
         talk.print(f"sent {sent:,}; `news reenrich --dry-run` counts what is still stale", highlight=False)
+        talk.print("(a worker of enrich with other settings leaves them out: start it with these)", highlight=False)
     if stop.is_set():
         talk.print("ended before all was sent: run it again, it goes on with what is still stale")
         raise typer.Exit(Exit.INTERRUPTED)

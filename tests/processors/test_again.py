@@ -18,7 +18,7 @@ from pipeline.errors import Reason
 from pipeline.records import Coordinates, Decision, EnrichedArticle, Enrichment, StaleArticle, UniqueArticle
 from pipeline.settings import NlpSettings
 from processors import provenance
-from processors.again import BATCH, GROUP, Live
+from processors.again import BATCH, GROUP, Again, Live
 from processors.incoming import Incoming
 from sinks import database, postgres
 from tests.cluster import acknowledged, records_on, send, shorten, size_of, values_on
@@ -37,6 +37,7 @@ pytestmark = [
 
 _CONFIGURATION = provenance.of(NlpSettings())
 NOW = _CONFIGURATION.digests["en"]
+ASKED = _CONFIGURATION.digest
 TOWNS = ["Oslo", "Bergen", "Paris", "London", "Madrid"]
 
 
@@ -49,7 +50,7 @@ def decision(number: int) -> Decision:
     return DECISION.model_copy(update={"delivery_id": UUID(int=number), "article_id": UUID(int=10_000 + number)})
 
 
-def stale(number: int, text: str, generation: int = 1, config: str | None = NOW) -> bytes:
+def stale(number: int, text: str, generation: int = 1, config: str | None = ASKED) -> bytes:
     body = BODY.model_copy(update={"raw": text, "text": text, "removed": ()})
     return StaleArticle(
         decision=decision(number), metadata=METADATA, body=body, generation=generation, config=config
@@ -165,6 +166,23 @@ def test_versions_that_were_deleted_unread_stop_the_stage(stages: Stages) -> Non
 
     assert stages.ends_by_itself("enrich") == 1
     assert "3 records of articles.reenrich partition 0 were deleted before they were read" in stages.said()
+
+
+class Broken(Live):
+    """Something that is wrong and no trouble of Kafka."""
+
+    async def waits(self) -> bool:
+        raise KeyError("a bug")
+
+
+async def test_an_error_while_it_waits_for_silence_is_no_silence() -> None:
+    async def take(records: object) -> None:
+        raise AssertionError("nothing may be taken")
+
+    again = Again("nowhere:1", UUID(int=0), take, Broken("nowhere:1", "news.enrich"))
+
+    with pytest.raises(KeyError):
+        await again._undisturbed()
 
 
 async def test_live_work_waits_when_it_is_in_hand_or_behind_the_place_of_the_group(kafka: str) -> None:

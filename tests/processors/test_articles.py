@@ -35,7 +35,8 @@ from tests.pipeline.samples import BODY, DECISION, METADATA
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CONFIGURATION = provenance.Configuration({"en": {"entities": "names-1"}}, {"rules": "1"})
-CONFIG = CONFIGURATION.digests["en"]
+CONFIG = CONFIGURATION.digest
+FEWER = provenance.Configuration({}, {"rules": "1"})
 
 
 class Names:
@@ -96,7 +97,7 @@ def test_what_is_no_article_is_refused_and_its_neighbours_are_enriched() -> None
 
 @pytest.mark.parametrize(
     ("config", "done"),
-    [(CONFIG, True), (CONFIGURATION.digest_of_others, True), (None, True), ("newer or older", False)],
+    [(CONFIG, True), (None, True), ("newer or older", False), (FEWER.digest, False)],
 )
 def test_a_stale_version_is_done_by_the_configuration_that_it_was_sent_for(config: str | None, done: bool) -> None:
     (outcome,) = Again(CONFIGURATION)(Names(), [stale(config)])
@@ -115,7 +116,7 @@ def test_targets_without_an_answer_are_kept_for_the_next_time() -> None:
     for found in (read(outcome), read(blank)):
         assert [(t.start, t.end, t.sentiment) for t in found.enrichment.targets] == [(0, 4, None)]
     assert read(blank).enrichment.reason == "poison"
-    assert read(blank).enrichment.models == CONFIGURATION.of(None)
+    assert (read(blank).enrichment.language, read(blank).enrichment.models) == ("en", CONFIGURATION.of("en"))
 
 
 def test_names_that_no_record_can_hold_are_left_out_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,10 +136,39 @@ class TestWatched:
 
         assert (name.name, name.id, name.aliases, len(name.spans)) == ("Boeing", "companies/1", ("Boeing Co.",), 2)
 
+    def test_a_surname_is_nobody_s_whose_full_name_does_not_stand_there(self) -> None:
+        text, found = marked("The ambassador met [Doe|PERSON]. [Doe|PERSON] said no.")
+        watched = [Watched(4, 14, "PERSON", "people/2", "Jane Doe")]
+
+        assert [(name.id, name.name, len(name.spans)) for name in ladder.names(text, "", found, watched)] == [
+            (None, "Doe", 2), ("people/2", "Jane Doe", 1),
+        ]  # fmt: skip
+
+    def test_what_is_watched_is_kept_however_many_names_there_are(self) -> None:
+        found, text = [], ""
+        for i in range(ladder.MAX_NAMES + 10):
+            found.append(Found(len(text), len(text) + len(f"An{i} Lind"), "PERSON"))
+            text += f"An{i} Lind, "
+        watched = [Watched(len(text), len(text) + 4, "GPE", "places/1", "Oslo")]
+
+        names = ladder.names(text + "Oslo", "", found, watched)
+
+        assert len(names) == ladder.MAX_NAMES + 1
+        assert names[-1].id == "places/1"
+
     def test_two_entries_of_one_name_stay_two(self) -> None:
         watched = [Watched(0, 6, "ORG", "a", "Boeing"), Watched(7, 13, "ORG", "b", "Boeing")]
 
         assert [name.id for name in ladder.names("Boeing Boeing", "", [], watched)] == ["a", "b"]
+
+
+def test_in_a_wrapped_text_a_name_behind_a_title_goes_on_in_the_next_line() -> None:
+    before = "The ministers of nine countries met on Monday in the old town of\n" * 5
+    text, found = marked(before + "Oslo, and [Prime Minister Benjamin\nNetanyahu|PERSON] said no.")
+
+    (name,) = ladder.names(text, "", found)
+
+    assert (name.name, [text[s.start : s.end] for s in name.spans]) == ("Benjamin Netanyahu", ["Benjamin\nNetanyahu"])
 
 
 def test_without_steps_the_spans_of_the_model_come_back() -> None:
@@ -185,7 +214,7 @@ def test_fifty_thousand_mentions_of_a_name_are_one_entity() -> None:
     assert (name.name, len(name.spans)) == ("Anna Lind", 50_000)
 
 
-def test_twenty_thousand_people_of_one_surname_are_as_many_names() -> None:
+def test_of_twenty_thousand_people_of_one_surname_the_most_mentioned_are_kept() -> None:
     text, found = "", []
     for i in range(20_000):
         first = f"An{i}"
@@ -196,7 +225,7 @@ def test_twenty_thousand_people_of_one_surname_are_as_many_names() -> None:
 
     names = ladder.names(text, "", found)
 
-    assert len(names) == 20_000
+    assert len(names) == ladder.MAX_NAMES
     assert [text[s.start : s.end] for s in names[0].spans] == ["An19999 Lind", "Lind"]
 
 

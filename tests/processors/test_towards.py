@@ -195,7 +195,7 @@ def test_no_sentence_is_no_answer(model: Towards) -> None:
 def test_the_metadata_say_what_the_row_and_the_card_say(model: Towards) -> None:
     metadata = json.loads((WEIGHTS / towards.METADATA).read_bytes())
 
-    assert model.name == metadata["name"]
+    assert model.name == f"{metadata['name']}-{metadata['model']['sha256'][:8]}" == towards.name_of(WEIGHTS)
     assert metadata["max_tokens"] == towards.MAX_TOKENS
     assert metadata["name"] in (WEIGHTS / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert sum(file.stat().st_size for file in WEIGHTS.iterdir()) <= 25_000_000

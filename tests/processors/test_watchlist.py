@@ -100,6 +100,10 @@ def test_a_pattern_is_found_anywhere_in_the_text(english: Any) -> None:
     ]
 
 
+def test_a_match_without_a_letter_or_a_digit_is_no_name(english: Any) -> None:
+    assert found(english, "Oslo  and\u200bBergen", {"name": "X", "patterns": [r"\s+", r"\x{200b}"]}) == []
+
+
 def test_what_an_entry_ignores_its_patterns_ignore_too(english: Any) -> None:
     entry = {"name": "Resolutions", "patterns": [r"resolution \d+"], "ignore_case": True}
 

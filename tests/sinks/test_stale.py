@@ -16,7 +16,7 @@ from tests.sinks.test_postgres import STORY, clear, dump
 
 pytestmark = pytest.mark.services
 
-NOW = Stale({"en": "now"}, others="none")
+NOW = Stale({"en": "now"}, others="none", asked="all")
 
 
 def by(config: str | None, found: Enrichment) -> Enrichment:
@@ -57,13 +57,13 @@ def numbers(found: list[StaleArticle]) -> list[int]:
     ("wanted", "stale"),
     [
         (NOW, [1, 2, 4, 6]),
-        (Stale({"en": "before"}, "none"), [0, 2, 4]),
-        (Stale({"en": "now", "de": "new"}, "none"), [1, 2, 3, 4, 6]),
-        (Stale({"en": "now"}, "none", language="en"), [1, 2, 6]),
-        (Stale({"en": "now"}, "none", source="site"), [2]),
-        (Stale({"en": "now"}, "none", since=at(2), until=at(6)), [2, 4]),
-        (Stale({"en": "now"}, "none", reason="The text held up an NLP process."), [5]),
-        (Stale({"en": "now"}, "none", reason="' OR true --"), []),
+        (Stale({"en": "before"}, "none", "all"), [0, 2, 4]),
+        (Stale({"en": "now", "de": "new"}, "none", "all"), [1, 2, 3, 4, 6]),
+        (Stale({"en": "now"}, "none", "all", language="en"), [1, 2, 6]),
+        (Stale({"en": "now"}, "none", "all", source="site"), [2]),
+        (Stale({"en": "now"}, "none", "all", since=at(2), until=at(6)), [2, 4]),
+        (Stale({"en": "now"}, "none", "all", reason="The text held up an NLP process."), [5]),
+        (Stale({"en": "now"}, "none", "all", reason="' OR true --"), []),
     ],
     ids=["now", "another configuration", "a new model", "language", "source", "time", "reason", "only a parameter"],
 )
@@ -125,7 +125,7 @@ def test_a_text_is_sent_as_it_was_sent_the_first_time_and_asks_for_the_next_gene
     assert {key: article.generation for key, article in found.items()} == {
         key: generation + 1 for key, generation in generations.items()
     }
-    assert {article.config for article in found.values()} == {"now"}
+    assert {article.config for article in found.values()} == {"all"}
     assert StaleArticle.from_bytes(next(iter(found.values())).to_bytes()) == next(iter(found.values()))
 
 
