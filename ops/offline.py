@@ -32,7 +32,7 @@ from pipeline.records import (
     UniqueArticle,
 )
 from pipeline.settings import Settings
-from processors import articles, entry, fingerprint, provenance
+from processors import articles, entry, fingerprint
 from processors.decisions import SignatureIndex
 from processors.fingerprint import Prepared
 from processors.pool import NlpPool
@@ -147,10 +147,7 @@ class _Stages:
         self._rules = cleaning.load_rules()
         self._index = SignatureIndex(_HERE, self._rules.version, int(settings.dedup.window_days * _DAY_MS))
         self._next = 0
-        self._pool = None
-        if only in (None, "enrich"):
-            provenance.of(settings.nlp)  # what is wrong with a setting is said here, in one line
-            self._pool = NlpPool(settings.nlp)
+        self._pool = NlpPool(settings.nlp) if only in (None, "enrich") else None
 
     async def lines(self, batch: Sequence[RawArticle | DeadLetter]) -> list[Line]:
         works = self._decided([self._prepared(delivery) for delivery in batch])

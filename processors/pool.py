@@ -20,7 +20,7 @@ from pipeline import logs, metrics
 from pipeline.errors import InvalidRecord, Reason, SettingError, Stop
 from pipeline.records import Enrichment
 from pipeline.settings import NlpSettings
-from processors import articles, child, forkserver
+from processors import articles, child, forkserver, provenance
 from processors.nlp import Work
 
 log = logs.get(__name__)
@@ -58,9 +58,13 @@ class _TooSlow(_Lost):
 
 
 class NlpPool:
-    """One process a core, made by a fork server that has the models loaded; nothing waits on the event loop."""
+    """One process a core, made by a fork server that has the models loaded; nothing waits on the event loop.
+
+    Raises SettingError for models that are not there, or damaged.
+    """
 
     def __init__(self, settings: NlpSettings, load: child.Load = child.load) -> None:
+        provenance.of(settings)
         context = forkserver.start(settings)
         count = settings.processes or len(os.sched_getaffinity(0))
         self._seconds = settings.seconds_per_article
