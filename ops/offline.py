@@ -148,12 +148,15 @@ class _Stages:
         self._index = SignatureIndex(_HERE, self._rules.version, int(settings.dedup.window_days * _DAY_MS))
         self._next = 0
         self._pool = NlpPool(settings.nlp) if only in (None, "enrich") else None
+        if self._pool is not None:
+            self._pool.start()
 
     async def lines(self, batch: Sequence[RawArticle | DeadLetter]) -> list[Line]:
         works = self._decided([self._prepared(delivery) for delivery in batch])
         to_enrich = [work.article for work in works if work.article is not None]
         if self._pool is None or not to_enrich:
             return [work.line for work in works]
+        await self._pool.is_warm()  # models that cannot be loaded are a wrong setting
         outcomes = iter(await self._pool.enrich([articles.work_of(article) for article in to_enrich]))
         return [work.line if work.article is None else _with(work.line, next(outcomes)) for work in works]
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from sinks import postgres, queries, rows, schema
 from sinks.database import Database
 from sinks.positions import Log, reading_offset
-from sinks.rows import Incoming, Prepared
+from sinks.rows import Incoming, Partition, Prepared
 
 GROUP: Final = "news.sink"
 TOPICS: Final = (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER)
@@ -215,14 +215,12 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
             prepared = self._prepare(incoming)
             at = {(self._topic_ids[tp.topic], tp.partition): start for tp, start in starts.items()}
             try:
-                written = self._patiently(
-                    lambda: self._database.run(lambda connection: postgres.write(connection, prepared, at))
-                )
+                letters = [letter for part in rows.parts(prepared) for letter in self._write(part, at).dead_letters]
             except postgres.PositionMoved:
                 log.warning("the database is further back than this process: reading on from its places")
                 self._start_over()
                 return
-        for letter in written.dead_letters:
+        for letter in letters:
             log.warning(
                 "dead letter",
                 reason=letter.reason,
@@ -234,6 +232,9 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
         with self._lock:
             for tp in starts.keys() & self._next.keys():
                 self._next[tp] = self._to_commit[tp] = polled[tp][-1].offset + 1
+
+    def _write(self, part: Sequence[Prepared], at: Mapping[Partition, int]) -> postgres.Written:
+        return self._patiently(lambda: self._database.run(lambda connection: postgres.write(connection, part, at)))
 
     def _incoming(self, tp: TopicPartition, record: Any) -> Incoming:
         return Incoming(

