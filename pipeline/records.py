@@ -92,6 +92,9 @@ Text = Annotated[str, BeforeValidator(lambda value: printable(value) if isinstan
 Kind = Literal["new", "copy", "revision", "unchanged", "redelivery"]
 Method = Literal["url", "item", "text", "exact", "near", "store"]
 Guard = Literal["template", "boilerplate"]
+#: A page without its text: behind a payment, behind a question about cookies, or one that only points to a live page.
+Flag = Literal["paywall", "consent-wall", "live-shell"]
+PublishedAtFrom = Literal["source", "page", "url", "archive"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 
 
@@ -142,6 +145,28 @@ class Target(Record):
     end: int = Field(gt=0)
 
 
+class Enclosure(BaseModel):
+    """A picture, sound or film that a source hangs on an article; it is named, not fetched."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: Text = Field(max_length=8000)
+    type: Text | None = Field(None, max_length=200, description="media type")
+    length: int | None = Field(None, ge=0, le=MAX_OFFSET, description="bytes, as the source says")
+
+
+class Details(BaseModel):
+    """What a delivery says about its article beyond what every article has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    categories: tuple[Annotated[Text, Field(max_length=500)], ...] = Field((), max_length=100)
+    enclosures: tuple[Enclosure, ...] = Field((), max_length=100)
+    published_at_from: PublishedAtFrom | None = Field(None, description="where `published_at` was found")
+    extractor: Text | None = Field(None, max_length=100, description="what made text of a page, with its version")
+    flags: tuple[Flag, ...] = Field((), max_length=3, description="what the page is instead of an article")
+
+
 class RawArticle(Record):
     """articles.raw: one delivery of one article, as a producer handed it over."""
 
@@ -158,6 +183,7 @@ class RawArticle(Record):
     updated_at: Instant | None = None
     notes: tuple[Text, ...] = Field((), description="what the producer left out or could not read, in words")
     targets: tuple[Target, ...] = Field((), max_length=1000)
+    details: Details | None = None
 
 
 class Coordinates(BaseModel):
@@ -288,6 +314,7 @@ class Metadata(BaseModel):
     published_at: Instant | None = None
     updated_at: Instant | None = None
     notes: tuple[str, ...] = ()
+    details: Details | None = None
 
 
 class Body(BaseModel):

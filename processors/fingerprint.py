@@ -66,6 +66,7 @@ def prepare(article: RawArticle, raw: Coordinates, rules: cleaning.Rules) -> Pre
         published_at=article.published_at,
         updated_at=article.updated_at,
         notes=article.notes,
+        details=article.details,
     )
     body = Body(raw=article.body, text=cleaned.text, removed=cleaned.removed, content_hash=content)
     return Prepared(article, metadata, body, _signature(article, raw, rules, metadata, body, text))
@@ -88,11 +89,11 @@ def _signature(
         item_key=identity.item_key(article.source, own_id) if own_id else None,
         text_digest=identity.text_digest(article.title, article.body),
         content_hash=body.content_hash,
-        metadata_digest=hashlib.sha256(metadata.model_dump_json(exclude={"notes"}).encode()).hexdigest(),
+        metadata_digest=hashlib.sha256(metadata.model_dump_json(exclude={"notes", "details"}).encode()).hexdigest(),
         source=article.source,
         raw=raw,
         words=len(words),
-        wall=rules.is_wall(body.text),
+        wall=bool(article.details and article.details.flags) or rules.is_wall(body.text),
         shingle_count=len(all_shingles),
         shingles=all_shingles[:MAX_SHINGLES],
         lines=_hashes({line.strip().casefold() for line in body.text.splitlines()} - {""}),

@@ -14,10 +14,11 @@ from typing import BinaryIO, Final, Literal, assert_never
 from pipeline import metrics
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import SettingError
-from producers import files, lines
+from producers import files
 from producers.deliveries import Row
 from producers.files import End, Found, LeftOut, State
-from producers.lines import Position
+from producers.formats import lines
+from producers.formats.lines import Position
 from producers.spool import Cursor, Spool
 
 BATCH_RECORDS: Final = 500

@@ -18,9 +18,10 @@ from pipeline import dead_letters, identity, records
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import RawArticle
-from producers import deliveries, json_lines, lines, plain_text
+from producers import deliveries
 from producers.deliveries import Row
-from producers.lines import START, Position
+from producers.formats import fields, json_lines, lines, plain_text
+from producers.formats.lines import START, Position
 
 TEXT_SUFFIXES: Final = (".txt",)
 LINE_SUFFIXES: Final = (".jsonl", ".ndjson")
@@ -29,8 +30,8 @@ SUFFIXES: Final = TEXT_SUFFIXES + LINE_SUFFIXES
 #: A one-off feed of a file that is being written reads it again so often, so many seconds apart.
 UNFINISHED_TRIES: Final = 5
 UNFINISHED_PAUSE_SECONDS: Final = 0.5
-MAX_SOURCE: Final = json_lines.MAX_LENGTHS["source"]
-MAX_ITEM_ID: Final = json_lines.MAX_LENGTHS["id"]
+MAX_SOURCE: Final = fields.MAX_LENGTHS["source"]
+MAX_ITEM_ID: Final = fields.MAX_LENGTHS["id"]
 
 Format = Literal["text", "lines"]
 Unfinished = Literal["wait", "leave", "take"]

@@ -26,7 +26,7 @@ from uuid import UUID
 from pipeline import crash, logs
 from pipeline.errors import Stop, Unavailable
 from producers.deliveries import Row
-from producers.lines import Position
+from producers.formats.lines import Position
 
 BUSY_SECONDS: Final = 60
 ROOM_POLL_SECONDS: Final = 0.02

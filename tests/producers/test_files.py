@@ -11,9 +11,10 @@ from pipeline import identity, topics
 from pipeline.dead_letters import BEGINNING_BYTES, DeadLetter
 from pipeline.errors import Reason
 from pipeline.records import RawArticle
-from producers import files, lines
+from producers import files
 from producers.files import End, Found, Given, LeftOut
-from producers.lines import Position
+from producers.formats import lines
+from producers.formats.lines import Position
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 SPACE = 10

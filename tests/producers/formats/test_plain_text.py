@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InvalidRecord, Reason
-from producers import plain_text
-from producers.plain_text import PlainText
+from producers.formats import plain_text
+from producers.formats.plain_text import PlainText
 
 STORY = "The harbour wall was closed.\n\nNobody was hurt.\n"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline import identity, topics
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import RawArticle, Target
-from producers import json_lines
+from producers.formats import fields, json_lines
 
 DELIVERY = UUID(int=7)
 GIVEN_TIME = datetime(2026, 11, 1, tzinfo=UTC)
@@ -175,7 +175,7 @@ def test_what_is_no_web_address_is_left_out_and_noted(url: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.from_regex(json_lines.PLAIN_URL, fullmatch=True))
+@given(st.from_regex(fields.PLAIN_URL, fullmatch=True))
 def test_what_looks_like_a_plain_url_is_one(url: str) -> None:
     assert identity.canonical_url(url) is not None
 
@@ -190,7 +190,7 @@ _objects = st.fixed_dictionaries(
     {"body": st.text(st.characters(codec=None)) | _values},
     optional={
         name: (_dates if name.endswith("_at") else st.text(st.characters(codec=None))) | _values
-        for name in (*json_lines.FIELDS, "html", "x")
+        for name in (*fields.FIELDS, "html", "x")
         if name != "body"
     },
 )

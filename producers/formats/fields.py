@@ -1,11 +1,9 @@
-"""One line of JSON Lines -> RawArticle.
+"""What a sender gives, field by field -> RawArticle: a line of JSON, a row of CSV, the body of a request.
 
-What is wrong with the article itself (no text, a wrong type) refuses the line; what is wrong with its dates or is not
+What is wrong with the article itself (no text, a wrong type) refuses it; what is wrong with its dates or is not
 known here is left out and said in `notes`: a bad date spoils the date, not the article.
 """
 
-import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,8 +14,6 @@ from uuid import UUID
 from pipeline import identity
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import RawArticle, Target
-from pipeline.topics import KIB, MAX_RAW_BYTES
-from producers import deliveries
 
 FIELDS: Final = (
     "source", "id", "url", "title", "byline", "body", "language", "published_at", "updated_at", "observed_at",
@@ -32,9 +28,6 @@ AFTER_OBSERVED: Final = timedelta(days=1)
 
 MAX_NAMED_FIELDS: Final = 20
 MAX_QUOTE: Final = 60
-# A line so much shorter than the limit makes a record within it: escapes only shrink, and the rest is bounded.
-_SURELY_FITS: Final = MAX_RAW_BYTES - 128 * KIB
-
 #: Surely an address that `canonical_url` reads: asking it costs more than all the rest of a line.
 PLAIN_URL: Final = re.compile(r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*(?:/[a-z0-9/._~-]*)?", re.IGNORECASE | re.ASCII)
 
@@ -44,20 +37,14 @@ _TYPES: Final[Mapping[type, str]] = {
 }  # fmt: skip
 
 
-def _whole_number(digits: str) -> int | float:
-    return int(digits) if len(digits) <= 18 else math.inf  # Python refuses to read thousands of digits
+def article(
+    given: Mapping[str, Any], *, delivery_id: UUID, source: str, observed_at: datetime, now: datetime
+) -> RawArticle:
+    """The article of these fields; its size is the caller's to look at (`deliveries.value_of`).
 
-
-_DECODER: Final = json.JSONDecoder(parse_int=_whole_number)
-
-
-def read_line(line: bytes, *, delivery_id: UUID, source: str, observed_at: datetime, now: datetime) -> RawArticle:
-    """Read one line. `source` and `observed_at` (aware) stand where the line gives none; `now` bounds `observed_at`.
-
-    Raises InvalidRecord: `not-utf-8`, `not-json`, `wrong-shape` (with its field), `no-text`, `unsupported`,
-    `too-large`.
+    `source` and `observed_at` (aware) stand where none is given; `now` bounds `observed_at`. Raises InvalidRecord:
+    `wrong-shape` (with its field), `no-text`, `unsupported`.
     """
-    given = _object(line)
     notes: list[str] = []
     texts = {name: _text(given, name) for name in ("source", "id", "url", "title", "byline", "body", "language")}
     body = _body(texts["body"], given)
@@ -75,7 +62,7 @@ def read_line(line: bytes, *, delivery_id: UUID, source: str, observed_at: datet
         notes.append(f"url: {_quoted(url)} is no web address. It was left out.")
         url = None
 
-    article = RawArticle(
+    return RawArticle(
         delivery_id=delivery_id,
         observed_at=observed,
         source=texts["source"] or source,
@@ -90,24 +77,6 @@ def read_line(line: bytes, *, delivery_id: UUID, source: str, observed_at: datet
         notes=tuple(notes),
         targets=targets,
     )
-    if len(line) > _SURELY_FITS or targets:
-        deliveries.value_of(article)
-    return article
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        value = _DECODER.decode(line.decode("utf-8").removeprefix("\ufeff"))
-    except UnicodeDecodeError as error:
-        raise InvalidRecord(Reason.NOT_UTF8, f"Byte {error.start} is not UTF-8 ({error.reason}).") from None
-    except json.JSONDecodeError as error:
-        what = error.msg.removesuffix(" at").removesuffix(" starting")
-        raise InvalidRecord(Reason.NOT_JSON, f"Not JSON: {what} at column {error.pos + 1}.") from None
-    except RecursionError:
-        raise InvalidRecord(Reason.NOT_JSON, "Not JSON that can be read: nested too deeply.") from None
-    if not isinstance(value, dict):
-        raise InvalidRecord(Reason.WRONG_SHAPE, f"The line must be an object; it is {_TYPES[type(value)]}.")
-    return value
 
 
 def _text(given: Mapping[str, Any], name: str) -> str | None:
@@ -116,7 +85,7 @@ def _text(given: Mapping[str, Any], name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidRecord(Reason.WRONG_SHAPE, f"{name}: must be a text; it is {_TYPES[type(value)]}.")
+        raise InvalidRecord(Reason.WRONG_SHAPE, f"{name}: must be a text; it is {type_name(value)}.")
     limit = MAX_LENGTHS.get(name)
     if limit is not None and len(value) > limit:
         raise InvalidRecord(Reason.WRONG_SHAPE, f"{name}: {len(value):,} characters; at most {limit:,} are taken.")
@@ -140,7 +109,7 @@ def _targets(value: object, length: int) -> tuple[Target, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise InvalidRecord(Reason.WRONG_SHAPE, f"targets: must be a list; it is {_TYPES[type(value)]}.")
+        raise InvalidRecord(Reason.WRONG_SHAPE, f"targets: must be a list; it is {type_name(value)}.")
     if len(value) > MAX_TARGETS:
         raise InvalidRecord(Reason.WRONG_SHAPE, f"targets: {len(value):,} spans; at most {MAX_TARGETS:,} are taken.")
     return tuple(_target(i, span, length) for i, span in enumerate(value))
@@ -156,6 +125,11 @@ def _target(i: int, span: object, length: int) -> Target:
             f"targets.{i}: {start} to {end} is no span of the body, which has {length:,} characters.",
         )
     return Target(start=start, end=end)
+
+
+def type_name(value: object) -> str:
+    """What a value of JSON is, in words."""
+    return _TYPES.get(type(value), type(value).__name__)
 
 
 def _note_unknown_fields(given: Mapping[str, Any], notes: list[str]) -> None:
@@ -212,7 +186,7 @@ _PARSERS: Final[tuple[Callable[[str], datetime], ...]] = (datetime.fromisoformat
 
 
 def _quoted(value: object) -> str:
-    return f'"{_shortened(str(value) if isinstance(value, str | int | float | datetime) else _TYPES[type(value)])}"'
+    return f'"{_shortened(str(value) if isinstance(value, str | int | float | datetime) else type_name(value))}"'
 
 
 def _shortened(text: str) -> str:
