@@ -21,6 +21,7 @@ from kafka.errors import (
     RetriableError,
     UnknownTopicOrPartitionError,
 )
+from kafka.partitioner import DefaultPartitioner
 
 from pipeline.errors import SettingError, Stop, Unavailable
 from pipeline.topics import MAX_RAW_BYTES, MAX_RECORD_BYTES, Topic
@@ -58,6 +59,17 @@ def admin(bootstrap_servers: str, timeout_seconds: float = 10) -> Iterator[Kafka
             yield client
 
 
+class _Partitioner(DefaultPartitioner):  # type: ignore[misc]
+    """The default one, which hashes in Python, asked only where there is a choice."""
+
+    def partition(self, topic: str, key: object, serialized_key: bytes | None, *others: Any) -> int:
+        *_, cluster = others
+        if serialized_key is not None and cluster.partitions_for_topic(topic) == {0}:
+            return 0
+        chosen: int = super().partition(topic, key, serialized_key, *others)
+        return chosen
+
+
 def producer(bootstrap_servers: str) -> KafkaProducer:
     """An idempotent producer: every acknowledgement means that all in-sync replicas have the record."""
     with explained(bootstrap_servers):
@@ -73,6 +85,7 @@ def producer(bootstrap_servers: str) -> KafkaProducer:
             max_request_size=MAX_RECORD_BYTES,
             allow_auto_create_topics=False,
             bootstrap_timeout_ms=5000,
+            partitioner=_Partitioner(),
             **_RECONNECT,
         )
 

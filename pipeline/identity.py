@@ -41,6 +41,10 @@ _TRACKING_PARAMETERS = frozenset(
 # After IDNA, lower case. An address with another host (IPv6, escapes) is no identity: its article has its own id.
 _HOST = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
 
+# Most addresses: host and path are plain, and nothing follows; what they are without a parser is the same.
+_PLAIN_URL = re.compile(
+    r"https?://(?:www\.)*(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?P<path>(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*)/*"
+)
 # A path in which nothing can be escaped in two ways.
 _PLAIN_PATH = re.compile(r"(?!.*/\.)[A-Za-z0-9/_.~-]*")
 
@@ -75,6 +79,11 @@ def canonical_url(url: str) -> str | None:
     others sorted, path case kept, no trailing slash. Escapes are normalised by w3lib (RFC 3986 §6.2.2). Escaped bytes
     that are no UTF-8 stay what they are: an address in Latin-1 is not that of another article.
     """
+    plain = _PLAIN_URL.fullmatch(url)
+    return f"{plain['host']}{plain['path']}" if plain is not None else _canonical_url(url)
+
+
+def _canonical_url(url: str) -> str | None:
     try:
         parts = urlsplit(printable(url).strip())
         host = _host(parts.hostname or "")
@@ -105,17 +114,17 @@ def _is_tracking(parameter: str) -> bool:
 
 def item_key(source: str, source_item_id: str) -> ArticleId:
     """The article known to `source` under its own id: its id where there is no URL, an alias where there is one."""
-    return ArticleId(uuid.uuid5(_ARTICLE_BY_ITEM, _joined((source, source_item_id))))
+    return ArticleId(_uuid5(_ARTICLE_BY_ITEM, _joined((source, source_item_id))))
 
 
 def article_id(url: str | None, source: str, source_item_id: str | None, title: str, raw: str) -> ArticleId:
     """UUIDv5 of the canonical URL; without one, of (source, own id); without either, of title + raw text."""
     canonical = canonical_url(url) if url else None
     if canonical is not None:
-        return ArticleId(uuid.uuid5(_ARTICLE_BY_URL, canonical))
+        return ArticleId(_uuid5(_ARTICLE_BY_URL, canonical))
     if source_item_id:
         return item_key(source, source_item_id)
-    return ArticleId(uuid.uuid5(_ARTICLE_BY_TEXT, text_digest(title, raw)))
+    return ArticleId(_uuid5(_ARTICLE_BY_TEXT, text_digest(title, raw)))
 
 
 def text_digest(title: str, raw: str) -> str:
@@ -129,10 +138,19 @@ def version_id(article: ArticleId, digest: str) -> VersionId:
 
 
 def version_id_bytes(article: bytes, digest: str) -> bytes:
-    """The same from and to 16 bytes, for whoever needs very many: uuid.uuid5 (RFC 9562 §5.5) without its objects."""
+    """The same from and to 16 bytes, for whoever needs very many."""
     h = article.hex()
     name = f"36:{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}{len(digest)}:{digest}"
-    hashed = bytearray(hashlib.sha1(_VERSION.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    return _uuid5_bytes(_VERSION, name)
+
+
+def _uuid5(namespace: uuid.UUID, name: str) -> uuid.UUID:
+    return uuid.UUID(bytes=_uuid5_bytes(namespace, name))
+
+
+def _uuid5_bytes(namespace: uuid.UUID, name: str) -> bytes:
+    """uuid.uuid5 (RFC 9562 §5.5) without its objects, in half the time."""
+    hashed = bytearray(hashlib.sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()[:16])
     hashed[6] = hashed[6] & 0x0F | 0x50
     hashed[8] = hashed[8] & 0x3F | 0x80
     return bytes(hashed)
@@ -140,7 +158,7 @@ def version_id_bytes(article: bytes, digest: str) -> bytes:
 
 def dead_letter_id(*coordinates: str) -> uuid.UUID:
     """The id under which doubles of one dead letter fall together: topic id, partition, offset and stage."""
-    return uuid.uuid5(_DEAD_LETTER, _joined(coordinates))
+    return _uuid5(_DEAD_LETTER, _joined(coordinates))
 
 
 def new_delivery_id() -> DeliveryId:

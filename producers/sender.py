@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import deque
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
@@ -209,7 +209,7 @@ class _Flight:
             self._heard_at = time.monotonic()
             self.has_delivered = True
             self._voice.back()
-            metrics.records_sent.labels(stage=STAGE, topic=spooled.row.topic).inc()
+            _sent(spooled.row.topic).inc()
             if not self._acknowledged:
                 self._delete_by = self._heard_at + DELETE_WITHIN_SECONDS
             self._acknowledged.append(spooled)
@@ -253,6 +253,11 @@ class _Voice:
         if self._said_at is not None:
             self._said_at = None
             _log.info("Kafka takes records again", bootstrap_servers=self._servers)
+
+
+@cache  # a label is looked up under a lock
+def _sent(topic: str) -> Any:
+    return metrics.records_sent.labels(stage=STAGE, topic=topic)
 
 
 def _acknowledge(results: "queue.SimpleQueue[Result]", spooled: Spooled, _metadata: object) -> None:

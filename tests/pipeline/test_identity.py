@@ -65,6 +65,13 @@ def test_the_golden_table_of_canonical_urls_holds(url: str, canonical: str) -> N
     assert identity.canonical_url(url) == canonical
 
 
+@given(
+    st.from_regex(r"https?://(www\.){0,3}[a-z0-9_.-]{0,12}(:80)?(/?[A-Za-z0-9_.~/-]{0,4}){0,5}[?#]?", fullmatch=True)
+)
+def test_a_plain_address_is_what_the_parser_makes_of_it(url: str) -> None:
+    assert identity.canonical_url(url) == identity._canonical_url(url)
+
+
 @pytest.mark.parametrize("url", NOT_A_PAGE)
 def test_what_is_no_address_of_a_page_has_no_canonical_url(url: str) -> None:
     assert identity.canonical_url(url) is None
