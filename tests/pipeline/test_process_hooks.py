@@ -19,7 +19,7 @@ def test_a_stage_that_is_ready_says_its_process_id(tmp_path: Path, monkeypatch: 
     assert readiness.is_marked(file, os.getpid())
 
 
-@pytest.mark.parametrize("pid", [None, os.getpid() + 1])
+@pytest.mark.parametrize("pid", [None, os.getpid() + 1], ids=["nobody", "another"])
 def test_the_mark_of_a_process_before_says_nothing_of_this_one(tmp_path: Path, pid: int | None) -> None:
     file = tmp_path / "ready"
     file.write_text(str(os.getpid()), encoding="ascii")
