@@ -9,6 +9,8 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
+# Files of tests that run at the same time; each process has its own Kafka and PostgreSQL.
+WORKERS ?= 2
 export PIP_ROOT_USER_ACTION := ignore
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -29,8 +31,8 @@ run: $(VENV)/.run ## Kafka, PostgreSQL and all stages here; feeds seeds/, watche
 	@$(BIN)/news up $(ARGS) || { status=$$?; [ $$status -eq 130 ] || exit $$status; }
 
 .PHONY: test
-test: $(VENV)/.dev ## All tests, on embedded services (T=tests/path or T="-k words" for some)
-	@$(BIN)/python -m pytest $(T)
+test: $(VENV)/.dev ## All tests, on embedded services (T=tests/path or T="-k words" for some; WORKERS=0: one by one)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(T)
 
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types, import contracts, schemas, documentation

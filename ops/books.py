@@ -18,7 +18,7 @@ GROUPS: Final = {
     "news.deduplicate": (topics.RAW,),
     "news.enrich": (topics.UNIQUE,),
     REENRICH_GROUP: (topics.REENRICH,),  # in no book: each of these texts is stored already
-    "news.sink": (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER),
+    "news.sink": (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER, topics.SOURCES),
 }
 
 
@@ -109,7 +109,7 @@ class Reader:
         unread_by_sink = sum(
             end - positions.get((ids[topic], partition), 0)
             for (topic, partition), end in ends.items()
-            if topic in GROUPS["news.sink"]
+            if topic in GROUPS["news.sink"] and topic != topics.SOURCES  # in no book: it says nothing of articles
         )
         return Books(
             delivered=sum(end for (topic, _), end in ends.items() if topic == topics.RAW),

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from ops.commands import boilerplate, dead_letters, decisions, explain, feed, look, reenrich, run, schema
+from ops.commands import boilerplate, dead_letters, decisions, explain, feed, keys, look, reenrich, run, schema, sources
 from ops.commands.common import plain, talk
 from pipeline.errors import Exit, NewsError
 
@@ -38,6 +38,8 @@ app.command("where")(look.where)
 app.command("explain")(explain.explain)
 app.command("balance")(look.balance)
 app.command("reenrich")(reenrich.reenrich)
+app.add_typer(sources.app, name="sources")
+app.add_typer(keys.app, name="keys")
 app.add_typer(decisions.app, name="decisions")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(boilerplate.app, name="boilerplate")

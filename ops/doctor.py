@@ -32,6 +32,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("Kafka's jars", "not there", "no embedded services in this environment")
     yield _look("data folder", lambda: _data_folder(settings))
+    yield from of_sources(settings)
     try:
         endpoints = services.find(settings)
     except NewsError as error:
@@ -97,6 +98,23 @@ def _data_folder(settings: Settings) -> str:
 
     with open_spool(settings) as spool:
         return f"{settings.data_dir}; {spool.held().records:,} records in the spool"
+
+
+def of_sources(settings: Settings) -> Iterator[Finding]:
+    """What is wrong with sources, a line each; a folder where none are polled is left as it is."""
+    from ops import sources
+    from producers.sources import declared
+
+    try:
+        count = len(declared.of(settings))
+        states = sources.local_states(settings)
+    except NewsError as error:
+        yield Finding("sources", "wrong", str(error))
+        return
+    problems = list(sources.shortened(sources.problems(states)))
+    yield from (Finding(check, "wrong", sentence) for check, sentence in problems)
+    if not problems:
+        yield Finding("sources", "right", f"{count:,} declared in {settings.producers.feeds}; {len(states):,} known")
 
 
 def _kafka(settings: Settings, endpoints: services.Endpoints) -> str:

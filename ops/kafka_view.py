@@ -27,7 +27,10 @@ UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def topics_rows(client: KafkaAdminClient, declared: Sequence[Topic]) -> list[dict[str, Any]]:
-    """The declared topics as the cluster has them: `records` ever written, `kept` still there."""
+    """The declared topics as the cluster has them: `records` ever written, `kept` still there.
+
+    How many a compacted one keeps nobody counts.
+    """
     states = broker.topic_states(client)
     there = {t.name: states[t.name] for t in declared if t.name in states}
     ends, starts = broker.log_offsets(client, there), broker.log_offsets(client, there, start=True)
@@ -40,7 +43,7 @@ def topics_rows(client: KafkaAdminClient, declared: Sequence[Topic]) -> list[dic
                 "topic": topic.name,
                 "partitions": there[topic.name].partitions if topic.name in there else None,
                 "records": end,
-                "kept": end - start,
+                "kept": None if topic.is_compacted else end - start,
                 "what": topic.what,
             }
         )

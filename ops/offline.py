@@ -37,6 +37,7 @@ from processors.decisions import SignatureIndex
 from processors.fingerprint import Prepared
 from processors.pool import NlpPool
 from producers import files
+from producers.formats.page import Extract
 
 Only = Literal["clean", "deduplicate", "enrich"]
 
@@ -97,26 +98,34 @@ class _Work(NamedTuple):
     article: UniqueArticle | None
 
 
-def inputs(paths: Sequence[Path], source: str | None) -> Iterator[RawArticle | DeadLetter]:
-    """The deliveries in files and folders, and in stdin for "-". Raises SettingError for a path that is not there."""
+def inputs(
+    paths: Sequence[Path], source: str | None, extract: Extract | None = None
+) -> Iterator[RawArticle | DeadLetter]:
+    """The deliveries in files and folders, and in stdin for "-"; `extract` finds the text in html.
+
+    Raises SettingError for a path that is not there.
+    """
     for path in paths:
         if str(path) == "-":
+            given = files.Given(source or "stdin", "", extract=extract)
             found: Iterable[files.Found | files.End] = files.read_stream(
-                sys.stdin.buffer.readline, source or "stdin", "stdin", lambda: datetime.now(UTC)
+                sys.stdin.buffer.readline, given, "stdin", lambda: datetime.now(UTC)
             )
             yield from (f.what for f in found if isinstance(f, files.Found))
         elif path.is_dir():
             for inner in files.scan(path):
                 if isinstance(inner, Path):
-                    yield from _file(inner, path, source)
+                    yield from _file(inner, path, source, extract)
         elif path.exists():
-            yield from _file(path, None, source)
+            yield from _file(path, None, source, extract)
         else:
             raise SettingError(f"There is no file or folder {path}.")
 
 
-def _file(path: Path, folder: Path | None, source: str | None) -> Iterator[RawArticle | DeadLetter]:
-    given = files.Given.of(path, folder, source)
+def _file(
+    path: Path, folder: Path | None, source: str | None, extract: Extract | None
+) -> Iterator[RawArticle | DeadLetter]:
+    given = files.Given.of(path, folder, source, extract=extract)
     for found in files.read_file(path, given, files.format_of(path) or "text", unfinished="take"):
         if isinstance(found, files.Found):
             yield found.what

@@ -36,6 +36,7 @@ class Run:
     pids: dict[str, int] = field(default_factory=dict)
     metrics_ports: dict[str, int] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
+    web: str | None = None
 
     def write(self, data_dir: Path) -> None:
         """Say it; only this account may read it, the URL has the password."""

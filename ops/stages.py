@@ -9,10 +9,10 @@ from typing import Final
 
 from ops import services
 from pipeline import logs, metrics, readiness
-from pipeline.errors import SettingError
+from pipeline.errors import SettingError, Unavailable
 from pipeline.settings import Settings
 
-STAGES: Final = ("producers", "deduplicate", "enrich", "sink")
+STAGES: Final = ("producers", "deduplicate", "enrich", "sink", "web")
 
 
 @contextmanager
@@ -34,6 +34,7 @@ def run(stage: str, settings: Settings, inboxes: Sequence[Path] = ()) -> None:
         "deduplicate": _deduplicate,
         "enrich": _enrich,
         "sink": _sink,
+        "web": _web,
     }
     if stage not in runners:
         raise SettingError(f"There is no stage {stage!r}: it is one of {', '.join(STAGES)}.")
@@ -83,3 +84,15 @@ def _sink(settings: Settings, _: Sequence[Path]) -> None:
     endpoints = services.find(settings)
     with on_signal() as stop:
         sinks.run.run(endpoints.bootstrap_servers, endpoints.database_url, settings, stop)
+
+
+def _web(settings: Settings, _: Sequence[Path]) -> None:
+    from ops.web import server
+
+    bootstrap = _bootstrap(settings)
+    try:
+        database_url = services.database_url(settings)
+    except Unavailable:  # articles are taken all the same; whoever asks for some is told
+        database_url = None
+    with on_signal() as stop:
+        server.run(settings, bootstrap, database_url, stop)

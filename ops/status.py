@@ -44,7 +44,9 @@ def summary(settings: Settings) -> Iterator[str]:
 
     with open_spool(settings) as spool:
         spooled = spool.held().records
-    yield f"Kafka {endpoints.bootstrap_servers}, PostgreSQL {address(endpoints.database_url)}"
+    run = services.running(settings.data_dir)
+    web = f", HTTP {run.web}" if run is not None and run.web is not None else ""
+    yield f"Kafka {endpoints.bootstrap_servers}, PostgreSQL {address(endpoints.database_url)}{web}"
     now = books.read(endpoints, spooled)
     yield (
         f"{now.delivered:,} deliveries = {now.decided:,} decisions + {now.refused:,} dead letters + "

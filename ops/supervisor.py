@@ -24,7 +24,7 @@ from ops import stages
 from ops.embedded import kafka
 from ops.embedded.kafka import EmbeddedKafka
 from ops.embedded.postgres import EmbeddedPostgres
-from ops.process import Progress, ServiceProcess, choose_port
+from ops.process import Progress, ServiceProcess, choose_port, read_ports, write_ports
 from ops.services import Endpoints, Run
 from pipeline import logs, readiness
 from pipeline.errors import Exit, SettingError, Stop, Unavailable
@@ -78,6 +78,7 @@ class Supervisor:
     _postgres: EmbeddedPostgres | None = None
     _processes: dict[str, StageProcess] = field(default_factory=dict)
     _endpoints: Endpoints | None = None
+    _web_port: int | None = None
     _state: str = "starting"
     #: Service -> when it may be started again, and how long it waited for that.
     _service_waits: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -89,6 +90,11 @@ class Supervisor:
         if self._endpoints is None:
             raise RuntimeError("start() comes first")
         return self._endpoints
+
+    @property
+    def web(self) -> str | None:
+        """Where the HTTP API will listen; None if that stage is not run."""
+        return None if self._web_port is None else f"http://{_in_url(self.settings.web.host)}:{self._web_port}"
 
     @contextmanager
     def running(self, progress: Progress, stop: threading.Event) -> Iterator[None]:
@@ -107,14 +113,16 @@ class Supervisor:
             raise self._failure
 
     def wait_ready(self, stop: threading.Event) -> bool:
-        """Wait until every stage said that it is ready; False when `stop` came first.
+        """Wait until every stage but the HTTP API said that it is ready; False when `stop` came first.
 
+        That one is started now: nothing waits for it, and sooner it would only take the cores from the others.
         Raises Unavailable, naming the stage and its log, when one is not ready after two minutes.
         """
         deadline = time.monotonic() + READY_SECONDS
         while not stop.wait(TICK_SECONDS):
-            late = [p for p in self._processes.values() if not p.is_ready and not p.paused]
+            late = [p for p in self._processes.values() if not p.is_ready and not p.paused and p.name != "web"]
             if not late:
+                self._launch_first("web")
                 self._state = "ready"
                 self._write()
                 return True
@@ -131,6 +139,10 @@ class Supervisor:
             self._kafka = EmbeddedKafka(data_dir / "kafka", cache, self.kafka_port)
         if not self.settings.database.url:
             self._postgres = EmbeddedPostgres(data_dir / "postgres", cache)
+        if "web" in self.stages:
+            remembered = data_dir / "web-port.json"
+            self._web_port = choose_port("web", self.settings.web.port, read_ports(remembered).get("web"))
+            write_ports(remembered, {"web": self._web_port})
         services = [service for service in (self._kafka, self._postgres) if service is not None]
         with ThreadPoolExecutor(max_workers=2) as together:
             list(together.map(lambda service: service.prepare(progress), services))
@@ -181,7 +193,9 @@ class Supervisor:
             ServiceProcess(f"The stage {name}", data_dir / "stages" / f"{name}.json", signal.SIGTERM),
             data_dir / "ready" / name,
             data_dir / "logs" / f"{name}.log",
-            choose_port("metrics", None, None, {p.metrics_port for p in self._processes.values()}),
+            choose_port(
+                "metrics", None, None, {p.metrics_port for p in self._processes.values()} | {self._web_port or 0}
+            ),
         )
 
     def _launch_first(self, name: str) -> None:
@@ -205,6 +219,7 @@ class Supervisor:
     def _environment(self, process: StageProcess) -> Mapping[str, str]:
         return {
             **os.environ,
+            **({"NEWS_WEB__PORT": str(self._web_port)} if process.name == "web" else {}),
             "NEWS_DATA_DIR": str(self.settings.data_dir.absolute()),
             "NEWS_KAFKA__BOOTSTRAP_SERVERS": self.endpoints.bootstrap_servers,
             "NEWS_DATABASE__URL": self.endpoints.database_url,
@@ -296,6 +311,7 @@ class Supervisor:
             pids={name: pid for name, pid in pids.items() if pid is not None},
             metrics_ports={p.name: p.metrics_port for p in self._processes.values()},
             restarts={p.name: p.restarts for p in self._processes.values()},
+            web=self.web,
         ).write(self.settings.data_dir)
 
 
@@ -320,6 +336,10 @@ def _only_one(data_dir: Path) -> Iterator[None]:
                 "or name another folder by NEWS_DATA_DIR."
             ) from None
         yield
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _meaning(status: int) -> str:

@@ -37,6 +37,8 @@ def up(
         watched,
         say=lambda text: talk.print(text, style="yellow", markup=False, soft_wrap=True),
         kafka_port=port,
+        # Nobody sends or asks anything of a run that ends by itself.
+        stages=tuple(stage for stage in stages.STAGES if stage != "web" or not until_drained),
     )
     since = datetime.now(UTC) - timedelta(seconds=1)
     with stages.on_signal() as stop, ExitStack() as stack:
@@ -82,6 +84,7 @@ def _progress(talk: Console) -> Iterator[Progress]:
 def _feed(folders: Sequence[Path | None], settings: Settings, talk: Console, stop: threading.Event) -> str:
     """Feed what is new in these folders into the spool; a folder that was fed before is not fed again."""
     from producers import feed
+    from producers.extraction import ExtractionPool
     from producers.run import open_spool
 
     def say(_: feed.FeedCount, sentence: str | None) -> None:
@@ -89,10 +92,10 @@ def _feed(folders: Sequence[Path | None], settings: Settings, talk: Console, sto
             talk.print(sentence, style="yellow", markup=False)
 
     said = []
-    with open_spool(settings) as spool:
+    with open_spool(settings) as spool, ExtractionPool(settings.extraction) as pool:
         for folder in folders:
             if folder is not None and folder.is_dir():
-                count = feed.feed_once([folder], "dir", None, spool, True, say, stop=stop)
+                count = feed.feed_once([folder], "dir", None, spool, True, say, stop=stop, extract=pool.page)
                 if count.accepted or count.dead_lettered:
                     said.append(f"{folder}: {count.accepted} accepted, {count.dead_lettered} dead letters")
     return "fed " + "; ".join(said) if said else ""
@@ -106,6 +109,8 @@ def _say_where(talk: Console, supervisor: Supervisor, inbox: Path, until_drained
         f"  Kafka       {endpoints.bootstrap_servers}      news topics · news lag · news tail articles.enriched",
         f"  PostgreSQL  {address(endpoints.database_url)}      news db psql · news articles blinken",
     ]
+    if supervisor.web is not None:
+        lines.append(f"  HTTP        {supervisor.web}/docs      in a moment; news keys create NAME")
     if not until_drained:
         lines.append(f"  inbox       {inbox}/      drop .txt and .jsonl files here; Ctrl-C ends everything")
     for line in lines:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NO_TEXT = "no-text"
     TOO_LARGE = "too-large"
     UNREADABLE = "unreadable"
+    UNFETCHABLE = "unfetchable"
     UNSUPPORTED = "unsupported"
     UNKNOWN_VERSION = "unknown-version"
     CRASHED = "crashed"

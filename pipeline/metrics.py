@@ -22,6 +22,28 @@ index_bytes = Gauge("news_signature_index_bytes", "Room the deduplication index 
 spool_records = Gauge("news_spool_records", "Records in the spool that the broker has not acknowledged")
 records_dropped = Counter("news_records_dropped_total", "Records left out on purpose", ["stage", "reason"])
 pool_restarts = Counter("news_nlp_pool_restarts_total", "NLP processes that died, hung or failed and were replaced")
+extraction_restarts = Counter(
+    "news_extraction_restarts_total", "Extraction processes that died, hung or failed and were replaced"
+)
+fetches = Counter(
+    "news_fetches_total", "Fetches of URLs, redirects not counted", ["accept", "result"]
+)  # ok, unchanged, Why
+fetch_seconds = Histogram("news_fetch_duration_seconds", "Time a fetch took, with its redirects", buckets=_SECONDS)
+polls = Counter("news_source_polls_total", "Polls of feeds and sitemaps", ["outcome"])  # read, unchanged, a fetch.Why
+polled_entries = Counter("news_source_entries_total", "Entries that polls found", ["seen"])  # new, known, changed
+poll_gaps = Counter("news_source_gaps_total", "Polls that knew none of the entries: some may have been missed before")
+pages = Counter(
+    "news_source_pages_total", "Pages fetched for entries", ["outcome"]
+)  # article, teaser, dead-letter, later
+pages_waiting = Gauge("news_source_pages_waiting", "Pages of entries that are to be fetched")
+sources = Gauge("news_sources", "Polled sources by state", ["state"])  # ok, failing, disabled, gone
+source_alarms = Gauge("news_source_alarms", "Sources whose silence is an alarm", ["alarm"])  # quiet, empty, all-known
+http_requests = Counter("news_http_requests_total", "Requests answered by the HTTP API", ["route", "status"])  # "2xx"
+http_articles = Counter(
+    "news_http_articles_total",
+    "Articles that came by HTTP: accepted, refused, or in a request that came again",
+    ["result"],
+)
 
 
 def serve(port: int | None) -> None:

@@ -96,6 +96,10 @@ Guard = Literal["template", "boilerplate"]
 Flag = Literal["paywall", "consent-wall", "live-shell"]
 PublishedAtFrom = Literal["source", "page", "url", "archive"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
+SourceKind = Literal["feed", "sitemap"]
+#: `gone`: its server says so for good (410), or it is declared no longer.
+Polled = Literal["ok", "failing", "disabled", "gone"]
+SourceAlarm = Literal["quiet", "empty", "all-known"]
 
 
 class Record(BaseModel):
@@ -436,6 +440,33 @@ class EnrichedArticle(Record):
     metadata: Metadata
     body: Body
     enrichment: Enrichment
+
+
+class SourceState(Record):
+    """articles.sources: how a polled source is, after each poll; of one name the record changed last counts."""
+
+    name: Text = Field(min_length=1, max_length=200)
+    kind: SourceKind
+    url: Text = Field(max_length=8000, description="where it is asked now: a permanent redirect changes it")
+    declared_url: Text = Field(max_length=8000, description="as feeds.toml has it")
+    state: Polled
+    reason: Text | None = Field(
+        None, max_length=2000, description="of the last failure, in words; only an answer that can be read clears it"
+    )
+    why: Text | None = Field(None, max_length=100, description="of the last failure: one of a closed set")
+    changed_at: Instant = Field(description="orders the records of one name")
+    polled_at: Instant | None = None
+    succeeded_at: Instant | None = None
+    next_poll_at: Instant | None = None
+    interval_seconds: float | None = Field(None, ge=0, description="between two polls, as it is now")
+    failures: Count = Field(0, description="one after the other, up to now")
+    entries: Count = Field(0, description="in its last answer")
+    new_entries: Count = Field(0, description="of these, never seen before")
+    known_share: float | None = Field(None, ge=0, le=1, description="of the entries of its last answer")
+    newest_entry_at: Instant | None = Field(None, description="as the source dates its entries")
+    expected_gap_seconds: float | None = Field(None, ge=0, description="the longest silence that is usual for it")
+    alarm: SourceAlarm | None = None
+    alarm_since: Instant | None = Field(None, description="when what the alarm is about began")
 
 
 def utc(milliseconds: int) -> datetime:

@@ -1,5 +1,6 @@
 """Settings: read once from the environment by the command, then handed down as values."""
 
+import ipaddress
 import json
 import os
 import re
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -52,6 +53,54 @@ def _models(given: object) -> object:
 
 def _wrong_models(why: str) -> PydanticCustomError:
     return PydanticCustomError("models", "{why}", {"why": why})
+
+
+def _port_ranges(given: str) -> tuple[range, ...]:
+    """ "80,443,8000-8080" as ranges. Raises ValueError."""
+    found = []
+    for part in given.split(","):
+        first, dash, last = part.partition("-")
+        ports = range(int(first), int(last if dash else first) + 1)
+        if not 1 <= ports.start < ports.stop <= 65536:
+            raise ValueError(part)
+        found.append(ports)
+    return tuple(found)
+
+
+def _ports(given: str) -> str:
+    try:
+        _port_ranges(given)
+    except ValueError:
+        raise _wrong_list("ports", "port numbers and ranges of them are wanted, as 80,443 or 80,8000-8080") from None
+    return given
+
+
+def _addresses(given: str) -> str:
+    for part in _parts(given):
+        try:
+            if "%" in part:
+                raise ValueError(f"{part!r} names an interface")
+            ipaddress.ip_network(part)
+        except ValueError as error:
+            why = f"{error}; addresses and networks are wanted, as 10.1.0.0/16,192.168.7.20"
+            raise _wrong_list("addresses", why) from None
+    return given
+
+
+def _user_agent(given: str) -> str:
+    if not (given.isascii() and given.isprintable() and re.match("[A-Za-z_-]", given)):
+        raise _wrong_list(
+            "user_agent", "printable ASCII is wanted, a name first, as news-pipeline/1.0 (+mail@example.org)"
+        )
+    return given
+
+
+def _parts(given: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in given.split(",") if part.strip())
+
+
+def _wrong_list(kind: str, why: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{why}", {"why": why})
 
 
 class KafkaSettings(_Group):
@@ -117,6 +166,67 @@ class ProducerSettings(_Group):
 
     stable_seconds: float = Field(0.5, ge=0, description="a watched file is read when it has not changed for so long")
     spool_max_bytes: int = Field(2 * 1024**3, ge=1024**2, description="feeding waits while the spool holds more")
+    feeds: Path = Field(Path("feeds.toml"), description="file of the sources that are polled (docs/feeding.md)")
+    fetch_threads: int = Field(16, ge=1, le=256, description="feeds and pages that are fetched at once, at most")
+
+
+class FetchSettings(_Group):
+    """NEWS_FETCH__*"""
+
+    user_agent: Annotated[str, AfterValidator(_user_agent)] = Field(
+        "news-pipeline/0.1", max_length=500, description="what servers are told; put an address of yours into it"
+    )
+    max_bytes: int = Field(
+        5 * 1024**2, ge=1024, le=1024**3, description="a feed or page that is larger is refused, packed or unpacked"
+    )
+    timeout_seconds: float = Field(30, gt=0, le=3600, description="one fetch, with all its redirects, takes no longer")
+    ports: Annotated[str, AfterValidator(_ports)] = Field(
+        "80,443", description="ports that may be asked: 80,443,8000-8080"
+    )
+    allow_addresses: Annotated[str, AfterValidator(_addresses)] = Field(
+        "", description="networks that may be asked although they are private: 10.1.0.0/16,192.168.7.20"
+    )
+    host_delay_seconds: float = Field(1, ge=0, le=3600, description="pause between two requests to one host, at least")
+    robots: bool = Field(True, description="keep to robots.txt")
+
+    @property
+    def port_ranges(self) -> tuple[range, ...]:
+        """`ports`, read."""
+        return _port_ranges(self.ports)
+
+    @property
+    def allowed_networks(self) -> tuple[str, ...]:
+        """`allow_addresses`, one by one."""
+        return tuple(str(ipaddress.ip_network(part)) for part in _parts(self.allow_addresses))
+
+
+class WebSettings(_Group):
+    """NEWS_WEB__*"""
+
+    host: str = Field("127.0.0.1", min_length=1, description="address that the HTTP API listens at")
+    port: int | None = Field(
+        None, ge=1, le=65535, description="its port; unset: 8080 for `news run web`, a free one for `news up`"
+    )
+    max_body_bytes: int = Field(
+        32 * 1024**2, ge=1024, le=1024**3, description="a request that is larger, unpacked, is refused; not for NDJSON"
+    )
+    max_requests: int = Field(64, ge=1, le=10_000, description="requests that feed at the same time")
+    acknowledge_seconds: float = Field(30, gt=0, le=3600, description="how long a request waits for the broker")
+    read_seconds: float = Field(10, gt=0, le=3600, description="a client that sends nothing for so long is cut off")
+    body_seconds: float = Field(
+        60, gt=0, le=3600, description="a request, or one line of NDJSON, that takes longer to come is cut off"
+    )
+    spool_share: float = Field(0.8, gt=0, le=1, description="of the spool in use: above it requests are put off")
+    query_seconds: float = Field(5, gt=0, le=300, description="a query of a reader that takes longer is ended")
+
+
+class ExtractionSettings(_Group):
+    """NEWS_EXTRACTION__*"""
+
+    processes: int | None = Field(
+        None, ge=1, le=256, description="processes that read pages and feeds, at most; unset: one a core"
+    )
+    seconds_per_page: float = Field(20, gt=0, description="a page or feed that takes longer is a dead letter")
 
 
 class MetricsSettings(_Group):
@@ -144,6 +254,9 @@ class Settings(BaseSettings):
     dedup: DedupSettings = DedupSettings()
     nlp: NlpSettings = NlpSettings()
     producers: ProducerSettings = ProducerSettings()
+    fetch: FetchSettings = FetchSettings()
+    extraction: ExtractionSettings = ExtractionSettings()
+    web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 

@@ -21,6 +21,7 @@ UNIQUE: Final = "articles.unique"
 ENRICHED: Final = "articles.enriched"
 REENRICH: Final = "articles.reenrich"
 DEAD_LETTER: Final = "articles.dead-letter"
+SOURCES: Final = "articles.sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Topic:
     max_record_bytes: int = MAX_RECORD_BYTES
     config: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_compacted(self) -> bool:
+        """Whether the broker keeps only the newest record of a key: then its offsets have gaps."""
+        return self.config.get("cleanup.policy") == "compact"
+
 
 def declared(window_days: float, allowed_lag_days: float, raw_partitions: int = 1) -> tuple[Topic, ...]:
     """All topics. The signature log is kept 2 W + lag, so that a replica that starts late knows what the others know.
@@ -52,6 +58,14 @@ def declared(window_days: float, allowed_lag_days: float, raw_partitions: int = 
         "retention.bytes": "-1",
         "message.timestamp.type": "LogAppendTime",
     }
+    # Nothing is lost: a state that a newer one of its source follows says nothing any more.
+    newest = {
+        "cleanup.policy": "compact",
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        "segment.ms": "86400000",  # the segment in use is never compacted
+        "segment.bytes": str(64 * MIB),
+    }
     return (
         Topic(RAW, "articles as delivered", records.RawArticle, config=keep, partitions=raw_partitions),
         Topic(
@@ -62,6 +76,7 @@ def declared(window_days: float, allowed_lag_days: float, raw_partitions: int = 
         Topic(ENRICHED, "enriched versions", records.EnrichedArticle, config=keep),
         Topic(REENRICH, "versions to enrich again", records.StaleArticle, config=keep),
         Topic(DEAD_LETTER, "what can never succeed, with its reason", None, partitions=1, config=keep),
+        Topic(SOURCES, "how each polled source is", records.SourceState, partitions=1, config=newest),
     )
 
 

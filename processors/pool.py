@@ -5,21 +5,19 @@ and the few articles it has in work: those are tried again one by one, and only 
 """
 
 import asyncio
+import functools
 import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, ForkServerProcess
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from pipeline import logs, metrics
+from pipeline import logs, metrics, topics
+from pipeline.child import Load
 from pipeline.errors import InvalidRecord, Reason, SettingError, Stop
 from pipeline.records import Enrichment
 from pipeline.settings import NlpSettings
+from pipeline.workers import Item, Kind, Lost, Result, Task, TooSlow, Worker
 from processors import articles, child, forkserver, provenance
 from processors.nlp import Work
 
@@ -36,25 +34,10 @@ ARTICLES_A_PROCESS: Final = 2000
 CHARACTERS_A_SECOND: Final = 10_000
 #: Several articles together get no more time than this; then each has `seconds_per_article` alone.
 CHUNK_SECONDS: Final = 10.0
-#: A process of the fork server has its models at once; where that died, they are loaded again first.
-LOAD_SECONDS: Final = 60.0
-LOADS: Final = 3
-PAUSE_SECONDS: Final = 1.0
+#: What a process may take for the work itself, beside what the loaded models take: the memory bound of one text.
+WORK_BYTES: Final = 2048 * topics.MIB
 TRIES: Final = 2
-#: Time passes in steps, so that a machine that stood still for an hour has used up one of them.
-_STEP_SECONDS: Final = 1.0
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-Task = Callable[[Any, Sequence[Item]], list[Result]]
-
-
-class _Lost(Exception):
-    """The process did not do it: it died, hung or said what went wrong."""
-
-
-class _TooSlow(_Lost):
-    """The time was over."""
+_NAME: Final = "an NLP process"
 
 
 class NlpPool:
@@ -63,14 +46,15 @@ class NlpPool:
     Raises SettingError for models that are not there, or damaged.
     """
 
-    def __init__(self, settings: NlpSettings, load: child.Load = child.load) -> None:
+    def __init__(self, settings: NlpSettings, load: Load = child.load) -> None:
         provenance.of(settings)
         context = forkserver.start(settings)
         count = settings.processes or len(os.sched_getaffinity(0))
         self._seconds = settings.seconds_per_article
-        self._processes = [_Process(context, load, settings) for _ in range(count)]
+        kind = Kind(_NAME, context, load, settings, WORK_BYTES)
+        self._processes = [Worker(kind) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="nlp")
-        self._idle: asyncio.Queue[_Process] = asyncio.Queue()
+        self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         for process in self._processes:
             self._idle.put_nowait(process)
         self._warming: list[Future[None]] = []
@@ -111,7 +95,7 @@ class NlpPool:
         self, task: Task[Item, Result], items: Sequence[Item], characters: Sequence[int]
     ) -> list[Result | InvalidRecord]:
         if len(items) > 1:
-            with suppress(_Lost):
+            with suppress(Lost):
                 seconds = min(self._seconds, CHUNK_SECONDS) + sum(characters) / CHARACTERS_A_SECOND
                 results = await self._try(task, items, seconds)
                 return [*results]
@@ -128,25 +112,24 @@ class NlpPool:
             try:
                 (result,) = await self._try(task, [item], seconds)
                 return result
-            except _TooSlow:
+            except TooSlow:
                 return InvalidRecord(
-                    Reason.POISON, f"The text held up an NLP process for {seconds:.0f} s; it is stored without names."
+                    Reason.POISON, f"The text held up {_NAME} for {seconds:.0f} s; it is stored without names."
                 )
-            except _Lost as error:
+            except Lost as error:
                 why = str(error)
         return InvalidRecord(
-            Reason.POISON, f"The text ended an NLP process {TRIES} times ({why}); it is stored without names."
+            Reason.POISON, f"The text ended {_NAME} {TRIES} times ({why}); it is stored without names."
         )
 
     async def _try(self, task: Task[Item, Result], items: Sequence[Item], seconds: float) -> list[Result]:
         process = await self._idle.get()
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._threads, process.do, task, items, seconds)
-            results: list[Result] = await work
-            return results
-        except _Lost as error:
+            do = functools.partial(process.do, task, items, seconds, most_items=ARTICLES_A_PROCESS)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+        except Lost as error:
             metrics.pool_restarts.inc()
-            log.warning("an NLP process died or hung", articles=len(items), why=str(error))
+            log.warning(f"{_NAME} died or hung", articles=len(items), why=str(error))
             raise
         finally:
             self._idle.put_nowait(process)
@@ -174,110 +157,3 @@ def chunked(characters: Sequence[int], processes: int) -> Iterator[slice]:
             end += 1
         yield slice(begin, end)
         begin, left = end, left - weight
-
-
-class _Process:
-    """A process with the models, for a thread that waits for it; the next one takes its place when it is lost."""
-
-    _making = threading.Lock()  # multiprocessing counts its children in a set
-
-    def __init__(self, context: ForkServerContext, load: child.Load, settings: NlpSettings) -> None:
-        self._context = context
-        self._load = load
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._process: ForkServerProcess | None = None
-        self._connection: Connection | None = None
-        self._articles = 0
-        self._closed = False
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process is not None else None
-
-    def do(self, task: Task[Item, Result], items: Sequence[Item], seconds: float) -> list[Result]:
-        """Have it done within `seconds`, loading not counted. Raises _Lost; Stop where nothing can be loaded."""
-        with self._lock:
-            connection = self._loaded()
-            self._articles += len(items)
-            try:
-                connection.send((task, items))
-                results: list[Result] = _receive(connection, seconds)
-            except (EOFError, OSError):
-                self._end()
-                raise _Lost("it died") from None
-            except _Lost:
-                self._end()
-                raise
-            return results
-
-    def load(self) -> None:
-        """Have the process with its models. Raises Stop where that fails three times."""
-        with self._lock:
-            self._loaded()
-
-    def _loaded(self) -> Connection:
-        if self._articles >= ARTICLES_A_PROCESS:
-            self._end()
-        if self._connection is not None:
-            return self._connection
-        for _ in range(LOADS):
-            try:
-                return self._fresh()
-            except (_Lost, EOFError, OSError) as error:
-                if self._closed:
-                    break
-                log.warning("an NLP process could not load its models", why=str(error) or repr(error))
-                self._end()
-                time.sleep(PAUSE_SECONDS)  # a fork server that died refuses, until the system has buried it
-        raise Stop("No NLP process can load its models; its own words stand above.")
-
-    def _fresh(self) -> Connection:
-        if self._closed:
-            raise _Lost("the pool is closed")
-        self._connection, theirs = self._context.Pipe()
-        with theirs:
-            process = self._context.Process(target=child.main, args=(theirs, self._load, self._settings), daemon=True)
-            with self._making:
-                process.start()
-            self._process, self._articles = process, 0
-        _receive(self._connection, LOAD_SECONDS)
-        return self._connection
-
-    def _end(self) -> None:
-        connection, self._connection = self._connection, None
-        process, self._process = self._process, None
-        if connection is not None:
-            connection.close()
-        if process is not None:
-            _kill(process)
-            process.join(LOAD_SECONDS)
-            with suppress(ValueError):  # it takes no end: a disk that does not answer
-                process.close()
-
-    def close(self) -> None:
-        """End it now, whatever it has in work; the thread that waits for it finds it dead."""
-        self._closed = True
-        if self._process is not None:
-            _kill(self._process)
-
-
-def _kill(process: ForkServerProcess) -> None:
-    """By its id: multiprocessing takes a process for dead whose fork server died."""
-    if process.pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-
-
-def _receive(connection: Connection, seconds: float) -> Any:
-    """The answer of a process. Raises _TooSlow when there is none in time, _Lost when it says what went wrong."""
-    left, step = seconds, min(_STEP_SECONDS, seconds)
-    while not connection.poll(step):
-        left -= step
-        if left <= 0:
-            raise _TooSlow(f"no answer for {seconds:.0f} s")
-    went_well, answer = connection.recv()
-    if not went_well:
-        log.error("an NLP process failed", traceback=answer)
-        raise _Lost(answer.strip().splitlines()[-1][:200])
-    return answer

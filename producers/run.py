@@ -1,4 +1,4 @@
-"""The producers as a whole: one thread sends, one watches. `news run producers`, and what `news feed` needs of it."""
+"""The producers as a whole: one thread sends, one watches, one polls. And what `news feed` needs of it."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,8 @@ from typing import Final
 from pipeline import readiness
 from pipeline.settings import Settings
 from producers import sender
-from producers.spool import Spool
+from producers.extraction import ExtractionPool
+from producers.spool import SenderLock, Spool
 from producers.watch import Watch
 
 LOOK_SECONDS: Final = 0.1
@@ -22,17 +23,25 @@ def open_spool(settings: Settings) -> Spool:
 
 
 def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], stop: threading.Event) -> None:
-    """Watch the inboxes and send until `stop` is set; what is then not sent stays in the spool for the next start.
+    """Watch the inboxes, poll the sources and send until `stop` is set; what is not sent then stays in the spool.
 
-    Raises what ended one of the two, after the other has ended in good order.
+    Raises what ended one of them, after the others have ended in good order; SettingError at once, if feeds.toml is
+    not right.
     """
+    # Here, for the commands that only ask how full the spool is need nothing that reads pages.
+    from producers import web_feed
+    from producers.sources.scheduler import FeedsFile, Scheduler
+    from producers.sources.state import SourceStore
+
+    producers = settings.producers
+    feeds = FeedsFile(producers.feeds, is_named="feeds" in producers.model_fields_set)
     with ExitStack() as stack:
         work: list[Callable[[], None]] = []
         if inboxes:
             # Made here, used there: SQLite asks that each thread opens its own.
             def watch() -> None:
-                with open_spool(settings) as spool:
-                    Watch(inboxes, spool, settings.producers.stable_seconds).run(stop)
+                with open_spool(settings) as spool, ExtractionPool(settings.extraction) as pool:
+                    Watch(inboxes, spool, settings.producers.stable_seconds, pool.page).run(stop)
 
             work.append(watch)
 
@@ -41,6 +50,19 @@ def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], sto
                 sender.Sender(spool, bootstrap_servers).run(stop)
 
         work.append(send)
+
+        def poll() -> None:
+            with open_spool(settings) as spool, web_feed.tools(settings) as tools:
+                lock = SenderLock(spool.folder, "poller")
+                while not lock.try_take():  # another process polls: its turn until it ends
+                    if stop.wait(LOOK_SECONDS):
+                        return
+                try:
+                    Scheduler(spool, SourceStore(spool), tools, producers.fetch_threads).run(feeds, stop)
+                finally:
+                    lock.give_back()
+
+        work.append(poll)
         executor = stack.enter_context(ThreadPoolExecutor(len(work), thread_name_prefix="producers"))
         stack.callback(stop.set)  # called before the executor waits for its threads
         futures = [executor.submit(task) for task in work]

@@ -9,19 +9,20 @@ can take acknowledged records with it. With three brokers (acks=all, two in sync
 """
 
 import fcntl
-import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
+
+import msgspec
 
 from pipeline import crash, logs
 from pipeline.errors import Stop, Unavailable
@@ -32,6 +33,7 @@ BUSY_SECONDS: Final = 60
 ROOM_POLL_SECONDS: Final = 0.02
 _SAY_AGAIN_SECONDS: Final = 30
 
+_STORED_HEADERS: Final = msgspec.json.Decoder(list[tuple[str, str]])
 _log = logs.get(__name__)
 
 
@@ -84,7 +86,7 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         with self._explained():
             self._connection = sqlite3.connect(
-                folder / "spool.sqlite", timeout=BUSY_SECONDS, isolation_level=None, cached_statements=32
+                folder / "spool.sqlite", timeout=BUSY_SECONDS, isolation_level=None, cached_statements=64
             )
             # Switching to WAL does not wait for others as everything else does.
             with (folder / "open.lock").open("wb") as lock:
@@ -92,6 +94,8 @@ class Spool:
                 self._connection.execute("PRAGMA page_size = 8192")
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.executescript(_sql("schema"))
+                self._connection.executescript(_sql("sources_schema"))
+                self._connection.executescript(_sql("answers_schema"))
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA journal_size_limit = 67108864")
 
@@ -109,9 +113,16 @@ class Spool:
     def __exit__(self, *_: object) -> None:  # noqa: D105
         self.close()
 
-    def append(self, rows: Sequence[Row], cursor: Cursor | None = None, stop: threading.Event | None = None) -> bool:
+    def append(
+        self,
+        rows: Sequence[Row],
+        cursor: Cursor | None = None,
+        stop: threading.Event | None = None,
+        also: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> bool:
         """Keep the rows and the place behind them: all or nothing, on disk when this returns.
 
+        `also` writes what else belongs to them, in the same transaction.
         Waits while the spool is full; False, with nothing kept, if `stop` was set before there was room. Raises
         Unavailable when the disk is full or does not answer.
         """
@@ -122,6 +133,8 @@ class Spool:
             self._change_held(len(rows), sum(row.size for row in rows))
             if cursor is not None:
                 self._write_cursor(cursor)
+            if also is not None:
+                also(self._connection)
         crash.at("producers.after_spool")
         return True
 
@@ -180,6 +193,11 @@ class Spool:
             return None
         size, mtime_ns, byte, line, fingerprint, is_done, is_readable = found
         return Cursor(path, size, mtime_ns, Position(byte, line), fingerprint, bool(is_done), bool(is_readable))
+
+    def select(self, query: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """What a query finds in this database, whose tables of sources are read elsewhere (sources/state.py)."""
+        with self._explained():
+            return self._connection.execute(query, values).fetchall()
 
     def relax(self) -> None:
         """Do not wait for the disk on this connection: a deletion that is lost only sends a record again."""
@@ -245,10 +263,10 @@ class Spool:
 
 
 class SenderLock:
-    """Exactly one process sends at a time; the lock goes with its process, however it ends."""
+    """Exactly one process sends (or does what else is named) at a time; the lock goes with it, however it ends."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "sender.lock"
+    def __init__(self, folder: Path, name: str = "sender") -> None:
+        self._path = folder / f"{name}.lock"
         self._descriptor: int | None = None
 
     def try_take(self) -> bool:
@@ -278,11 +296,11 @@ def _parameters(row: Row) -> dict[str, object]:
         "topic": row.topic,
         "key": row.key,
         "value": row.value,
-        "headers": json.dumps([(name, value.decode()) for name, value in row.headers]),
+        "headers": msgspec.json.encode([(name, value.decode()) for name, value in row.headers]).decode(),
         "delivery_id": row.delivery_id.bytes,
         "size": row.size,
     }
 
 
 def _headers(stored: str) -> list[tuple[str, bytes]]:
-    return [(name, value.encode()) for name, value in json.loads(stored)]
+    return [(name, value.encode()) for name, value in _STORED_HEADERS.decode(stored)]

@@ -19,6 +19,7 @@ from pipeline.errors import SettingError, Unavailable
 from producers import files
 from producers.feed import FeedCount, Feeder, Interrupted
 from producers.files import LeftOut, State
+from producers.formats.page import Extract
 from producers.spool import Spool
 
 TICK_MILLISECONDS: Final = 100
@@ -44,13 +45,16 @@ class _Waiting:
 class Watch:
     """Watches folders and feeds what they hold; one thread runs it."""
 
-    def __init__(self, folders: Sequence[Path], spool: Spool, stable_seconds: float) -> None:
+    def __init__(
+        self, folders: Sequence[Path], spool: Spool, stable_seconds: float, extract: Extract | None = None
+    ) -> None:
         for folder in folders:
             if not folder.is_dir():
                 raise SettingError(f"The inbox {folder} is not a folder: make it first.")
         self._folders = [folder.resolve() for folder in folders]
         self._spool = spool
         self._stable_seconds = stable_seconds
+        self._extract = extract
         self._waiting: dict[Path, _Waiting] = {}
         self._said: set[str] = set()
 
@@ -72,7 +76,7 @@ class Watch:
                 stop.wait(TICK_MILLISECONDS / 1000)
 
     def _watch(self, folders: Sequence[Path], stop: Event) -> None:
-        feeder = Feeder(self._spool, None, self._progress, stop)
+        feeder = Feeder(self._spool, None, self._progress, stop, extract=self._extract)
         rescan_at = float("-inf")  # at the first tick: the watch stands, so nothing can slip in between
         for changes in watchfiles.watch(
             *folders,
@@ -109,7 +113,7 @@ class Watch:
 
     def _notice_path(self, path: Path) -> None:
         root = next((folder for folder in self._folders if path.is_relative_to(folder)), None)
-        if root is None:
+        if root is None or path.parent.resolve() != path.parent:  # within a linked folder: its files lie elsewhere
             return
         if path.is_dir() and not path.is_symlink():
             if not any(part.startswith(".") for part in path.relative_to(root).parts):

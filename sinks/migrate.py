@@ -37,6 +37,11 @@ def migrate(url: str) -> list[str]:
             schema.check_not_newer(schema.current(driver))
             driver.commit()
             _upgrade(connection, applied)
+        except psycopg.errors.LockNotAvailable as error:
+            raise Unavailable(
+                f"A table is in use at {address(url)} (a long query, a dump): nothing was changed by this step. "
+                "Run `news db migrate` again."
+            ) from error
         finally:
             driver.rollback()
             driver.autocommit = True

@@ -19,13 +19,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One partition as the cluster has it: offsets from `start` up to, not including, `end`."""
+    """One partition as the cluster has it: offsets from `start` up to, not including, `end`.
+
+    `is_compacted`: only the newest record of a key counts, so what is no longer there is not missed.
+    """
 
     topic: str
     topic_id: UUID
     partition: int
     start: int
     end: int
+    is_compacted: bool = False
 
     @property
     def name(self) -> str:
@@ -42,6 +46,8 @@ def reading_offset(log: Log, stored: Iterable[Stored]) -> int:
     own = next((s for s in rows if (s.topic_id, s.partition) == (log.topic_id, log.partition)), None)
     if own is None:
         return _first_offset(log, rows)
+    if own.next_offset < log.start and log.is_compacted:
+        return log.start
     if own.next_offset < log.start:
         raise Stop(
             f"{log.name}: {log.start - own.next_offset} records are gone unread: the database is at offset "
@@ -68,13 +74,13 @@ def _first_offset(log: Log, rows: list[Stored]) -> int:
             "(NEWS_KAFKA__BOOTSTRAP_SERVERS, NEWS_DATABASE__URL). If it was made again, delete the rows of topic_id "
             f"{old} in ingest.positions (`news db psql`)."
         )
-    if log.start > 0:
+    if log.start > 0 and not log.is_compacted:
         raise Stop(
             f"{log.name}: {log.start} records are gone unread: the database has never read it, and the log begins at "
             f"{log.start}. Feed them again from their sources, then add {_row(log)}, topic '{log.topic}', next_offset "
             f"{log.start}."
         )
-    return 0
+    return log.start
 
 
 def _row(log: Log) -> str:

@@ -126,6 +126,7 @@ def _write_rows(connection: Connection, prepared: Sequence[Prepared]) -> Counter
     articles = sorted((p.rows.article for p in prepared if p.rows.article), key=lambda a: a.article_id.bytes)
     versions = rows.best_versions(p.rows.version for p in prepared if p.rows.version)
     letters = sorted((p.rows.dead_letter for p in prepared if p.rows.dead_letter), key=lambda letter: letter.id.bytes)
+    states = rows.last_states(p.rows.source for p in prepared if p.rows.source)
 
     _run(connection, "insert_decision", _named(decisions))
     _run(connection, "upsert_article", _named(articles))
@@ -135,6 +136,7 @@ def _write_rows(connection: Connection, prepared: Sequence[Prepared]) -> Counter
     if articles:
         _say_last_words(connection, {a.article_id for a in articles})
     _run(connection, "insert_dead_letter", _named(letters))
+    _run(connection, "upsert_source", _named(states))
     return +Counter(
         decisions=len(decisions),
         articles=len(articles),
@@ -143,6 +145,7 @@ def _write_rows(connection: Connection, prepared: Sequence[Prepared]) -> Counter
         entities=entities,
         mentions=mentions,
         dead_letters=len(letters),
+        sources=len(states),
     )
 
 

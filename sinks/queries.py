@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row, dict_row
 
 from pipeline.cleaning import Span
-from pipeline.records import Body, Coordinates, Decision, Metadata, StaleArticle, Target
+from pipeline.records import Body, Coordinates, Decision, Metadata, SourceState, StaleArticle, Target
 from sinks import statements
 from sinks.database import Connection
 from sinks.positions import Stored
@@ -275,6 +275,12 @@ def _stale(row: Mapping[str, Any], wanted: Stale) -> StaleArticle:
         generation=row["generation"] + 1,
         config=wanted.asked,
     )
+
+
+def source_states(connection: Connection) -> list[SourceState]:
+    """How the polled sources are, by name."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [SourceState(**row) for row in cursor.execute(statements.load("select_sources"))]
 
 
 def texts_of_source(connection: Connection, source: str, since: datetime | None, limit: int) -> Generator[str]:

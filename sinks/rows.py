@@ -27,6 +27,7 @@ from pipeline.records import (
     Entity,
     Evidence,
     Metadata,
+    SourceState,
     TargetSentiment,
 )
 from sinks import register
@@ -117,6 +118,7 @@ class ArticleRow(NamedTuple):
     published_at: datetime | None
     updated_at: datetime | None
     notes: list[str]
+    details: Json | None
 
 
 class VersionRow(NamedTuple):
@@ -154,6 +156,7 @@ class VersionRow(NamedTuple):
     models: Json | None
     enrich_reason: str | None
     enriched_at: datetime | None
+    details: Json | None
 
 
 class EntityRow(NamedTuple):
@@ -210,6 +213,31 @@ class DeadLetterRow(NamedTuple):
     worker: str
 
 
+class SourceRow(NamedTuple):
+    """ingest.sources"""
+
+    name: str
+    kind: str
+    url: str
+    declared_url: str
+    state: str
+    reason: str | None
+    why: str | None
+    changed_at: datetime
+    polled_at: datetime | None
+    succeeded_at: datetime | None
+    next_poll_at: datetime | None
+    interval_seconds: float | None
+    failures: int
+    entries: int
+    new_entries: int
+    known_share: float | None
+    newest_entry_at: datetime | None
+    expected_gap_seconds: float | None
+    alarm: str | None
+    alarm_since: datetime | None
+
+
 class Version(NamedTuple):
     """A version with the names of its enrichment: written together or not at all, but for what the register learns."""
 
@@ -227,6 +255,7 @@ class Rows:
     article: ArticleRow | None = None
     version: Version | None = None
     dead_letter: DeadLetterRow | None = None
+    source: SourceRow | None = None
 
     @property
     def count(self) -> int:
@@ -294,6 +323,15 @@ def best_versions(versions: Iterable[Version]) -> list[Version]:
     return [best[key] for key in sorted(best)]
 
 
+def last_states(states: Iterable[SourceRow]) -> list[SourceRow]:
+    """Of each source what was changed last (of one moment, what comes last), sorted as best_versions sorts."""
+    last: dict[str, SourceRow] = {}
+    for state in states:
+        if state.name not in last or state.changed_at >= last[state.name].changed_at:
+            last[state.name] = state
+    return [last[name] for name in sorted(last)]
+
+
 def _rank(version: Version) -> tuple[int, float]:
     """As the guard of upsert_version.sql: the newest generation, of one generation what was made first."""
     row = version.row
@@ -310,6 +348,9 @@ def _rows(incoming: Incoming) -> Rows:
             return of_enriched(EnrichedArticle.from_bytes(incoming.value))
         case topics.DEAD_LETTER:
             return Rows(dead_letter=_dead_letter_row(_letter(incoming)))
+        case topics.SOURCES:
+            state = SourceState.from_bytes(incoming.value)
+            return Rows(source=SourceRow(**state.model_dump(include=set(SourceRow._fields))))
         case other:
             raise ValueError(f"The sink does not read {other}.")
 
@@ -426,6 +467,7 @@ def _article_row(d: Decision, m: Metadata) -> ArticleRow:
         published_at=m.published_at,
         updated_at=m.updated_at,
         notes=list(m.notes),
+        details=_details(m),
     )
 
 
@@ -464,7 +506,12 @@ def _version_row(d: Decision, m: Metadata, b: Body, e: Enrichment | None) -> Ver
         models=Json(json.dumps(e.models, ensure_ascii=False)) if e else None,
         enrich_reason=e.reason if e else None,
         enriched_at=e.enriched_at if e else None,
+        details=_details(m),
     )
+
+
+def _details(m: Metadata) -> Json | None:
+    return Json(m.details.model_dump_json(exclude_defaults=True)) if m.details else None
 
 
 def _letter(incoming: Incoming) -> DeadLetter:

@@ -1,4 +1,4 @@
-"""articles.decisions, articles.enriched, articles.dead-letter -> PostgreSQL: the loop of `news run sink`."""
+"""Decisions, enriched articles, dead letters, states of sources -> PostgreSQL: the loop of `news run sink`."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ from sinks.positions import Log, reading_offset
 from sinks.rows import Incoming, Partition, Prepared
 
 GROUP: Final = "news.sink"
-TOPICS: Final = (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER)
+TOPICS: Final = (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER, topics.SOURCES)
 MAX_RECORDS: Final = 500
 POLL_TIMEOUT_MS: Final = 300
 COMMIT_RETRY_SECONDS: Final = 1.0
@@ -192,7 +192,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
             if (tp.topic, tp.partition) not in ends:
                 raise Unavailable(f"Kafka has no {tp.topic} partition {tp.partition} at this moment.")
             place = (tp.topic, tp.partition)
-            part = Log(tp.topic, ids[tp.topic], tp.partition, starts[place], ends[place])
+            part = Log(tp.topic, ids[tp.topic], tp.partition, starts[place], ends[place], tp.topic == topics.SOURCES)
             found[tp] = reading_offset(part, stored)
         with self._lock:
             self._topic_ids = ids

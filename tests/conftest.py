@@ -4,7 +4,7 @@ import os
 
 import hypothesis
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.kafka"]
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.kafka", "tests.fixtures.strangers"]
 
 # CI looks at the same cases each time: what a laptop finds by chance becomes a case that is written down.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

@@ -9,7 +9,7 @@ from ops.commands.common import Json, load_settings, quiet_logs, show, talk
 from pipeline.errors import Exit, SettingError, Stop
 
 Inbox = Annotated[Path, typer.Option("--inbox", help="Folder that is watched for .txt and .jsonl files.")]
-StageName = Annotated[str, typer.Argument(metavar="STAGE", help="producers, deduplicate, enrich or sink")]
+StageName = Annotated[str, typer.Argument(metavar="STAGE", help="producers, deduplicate, enrich, sink or web")]
 
 
 def up(

@@ -52,7 +52,7 @@ def read(content: bytes) -> PlainText:
 
     body = _without_leading_blank_lines(rest)
     second, _, after = body.partition("\n")
-    byline = _byline(second)
+    byline = byline_of(second)
     if byline is not None and after.strip():
         return PlainText(first.strip(), byline, _without_leading_blank_lines(after))
     return PlainText(first.strip(), None, body)
@@ -73,11 +73,12 @@ def _without_leading_blank_lines(text: str) -> str:
 
 def _is_title(line: str, rest: str) -> bool:
     beneath = rest.partition("\n")[0].strip()
-    runs_on = beneath[:1].islower() and _byline(beneath) is None
+    runs_on = beneath[:1].islower() and byline_of(beneath) is None
     return bool(rest.strip()) and len(line.strip()) <= MAX_TITLE and not runs_on
 
 
-def _byline(line: str) -> str | None:
+def byline_of(line: str) -> str | None:
+    """The name in a line that is nothing but "By NAME"."""
     match = _BYLINE.fullmatch(line.strip())
     if match is None or len(line.strip()) > MAX_BYLINE:
         return None

@@ -12,7 +12,8 @@ SELECT
     d.contains, d.resembles, d.guard, d.score, d.threshold, d.rules_version,
     v.log_id, v.log_offset, v.decided_at, d.raw_topic_id, d.raw_partition, d.raw_offset, v.observed_at, v.source,
     v.url, v.source_item_id, v.title, v.byline, v.declared_language, v.published_at, v.updated_at, v.notes,
-    coalesce(v.raw, v.text) AS raw, v.text, v.removed, v.content_hash, v.targets, v.generation, v.language
+    coalesce(v.raw, v.text) AS raw, v.text, v.removed, v.content_hash, v.targets, v.generation, v.language,
+    v.details
 FROM ingest.versions AS v
 JOIN ingest.decisions AS d
     ON d.delivery_id = v.delivery_id AND d.log_id = v.log_id AND d.log_offset = v.log_offset

@@ -1,11 +1,12 @@
 -- The newest delivery speaks for the article: by observed_at, then place in the log (between two logs: by its time).
 INSERT INTO ingest.articles AS a (
     article_id, current_delivery, observed_at, log_id, log_offset, decided_at, first_seen_at, source, source_item_id,
-    url, title, byline, language, published_at, updated_at, notes
+    url, title, byline, language, published_at, updated_at, notes,
+    details
 ) VALUES (
     %(article_id)s, %(current_delivery)s, %(observed_at)s, %(log_id)s, %(log_offset)s, %(decided_at)s,
     %(observed_at)s, %(source)s, %(source_item_id)s, %(url)s, %(title)s, %(byline)s, %(language)s, %(published_at)s,
-    %(updated_at)s, %(notes)s
+    %(updated_at)s, %(notes)s, %(details)s::jsonb
 )
 ON CONFLICT (article_id) DO UPDATE SET
     current_delivery = excluded.current_delivery,
@@ -22,7 +23,8 @@ ON CONFLICT (article_id) DO UPDATE SET
     language = excluded.language,
     published_at = excluded.published_at,
     updated_at = excluded.updated_at,
-    notes = excluded.notes
+    notes = excluded.notes,
+    details = excluded.details
 WHERE
     excluded.observed_at > a.observed_at
     OR (

@@ -3,13 +3,14 @@ INSERT INTO ingest.versions AS v (
     delivery_id, article_id, version_id, kind, copy_of, of_version, entities_of, observed_at, log_id, log_offset,
     decided_at, source, source_item_id, url, title, byline, declared_language, published_at, updated_at, notes, raw,
     text, removed, content_hash, generation, language, sentiment_label, sentiment_score, targets, models,
-    enrich_reason, enriched_at
+    enrich_reason, enriched_at, details
 ) VALUES (
     %(delivery_id)s, %(article_id)s, %(version_id)s, %(kind)s, %(copy_of)s, %(of_version)s, %(entities_of)s,
     %(observed_at)s, %(log_id)s, %(log_offset)s, %(decided_at)s, %(source)s, %(source_item_id)s, %(url)s, %(title)s,
     %(byline)s, %(declared_language)s, %(published_at)s, %(updated_at)s, %(notes)s, %(raw)s, %(text)s,
     %(removed)s::jsonb, %(content_hash)s, %(generation)s, %(language)s, %(sentiment_label)s, %(sentiment_score)s,
-    %(targets)s::jsonb, %(models)s::jsonb, %(enrich_reason)s, %(enriched_at)s
+    %(targets)s::jsonb, %(models)s::jsonb, %(enrich_reason)s, %(enriched_at)s,
+    %(details)s::jsonb
 )
 ON CONFLICT (delivery_id) DO UPDATE SET
     entities_of = excluded.entities_of,

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -100,7 +101,7 @@ def test_a_second_up_on_the_same_folder_is_refused(running: Instance) -> None:
     assert running.is_up
 
 
-@pytest.mark.parametrize("stage", ["producers", "deduplicate", "enrich", "sink"])
+@pytest.mark.parametrize("stage", ["producers", "deduplicate", "enrich", "sink", "web"])
 def test_a_stage_that_dies_is_started_again_and_said(running: Instance, stage: str) -> None:
     restarts = running.restarts(stage)
     dead = running.kill(stage)
@@ -117,6 +118,16 @@ def test_after_all_stages_died_articles_still_pass(running: Instance) -> None:
     feed(running, 5, seed=2)
 
     until("all are stored", lambda: count_stored(running, seed=2) == 5)
+
+
+def test_the_http_api_is_started_and_its_address_said(running: Instance) -> None:
+    running.wait_ready("web")
+    address = running.run()["web"]
+    assert address in running.err()
+    assert f"HTTP {address}" in running.news("status").err
+
+    with urllib.request.urlopen(f"{address}/readyz", timeout=30) as answer:
+        assert json.load(answer) == {"status": "ready", "problems": {}}
 
 
 def test_a_pause_stays_over_a_restart(running: Instance) -> None:

@@ -12,6 +12,8 @@ from pipeline.records import (
     Coordinates,
     DecidedArticle,
     Decision,
+    Details,
+    Enclosure,
     EnrichedArticle,
     Enrichment,
     Entity,
@@ -22,6 +24,7 @@ from pipeline.records import (
     Record,
     Sentiment,
     Signature,
+    SourceState,
     StaleArticle,
     Target,
     TargetSentiment,
@@ -42,6 +45,14 @@ def raw_article(**fields: Any) -> RawArticle:
     return RawArticle(**{**given, **fields})
 
 
+DETAILS = Details(
+    categories=("shipping",),
+    enclosures=(Enclosure(url="https://news.example/ferry.jpg", type="image/jpeg", length=1000),),
+    published_at_from="page",
+    extractor="trafilatura 2.3",
+    flags=("paywall",),
+)
+
 FULL_RAW = raw_article(
     source_item_id="nl-1",
     url="https://news.example/ferry",
@@ -52,6 +63,7 @@ FULL_RAW = raw_article(
     updated_at=NOON,
     notes=("published_at was unreadable",),
     targets=(Target(start=4, end=9),),
+    details=DETAILS,
 )
 
 SIGNATURE = Signature(
@@ -97,7 +109,9 @@ DECISION = Decision(
     source="wire",
 )
 
-METADATA = Metadata(url="https://news.example/ferry", title="Ferry sinks", language="en", published_at=NOON)
+METADATA = Metadata(
+    url="https://news.example/ferry", title="Ferry sinks", language="en", published_at=NOON, details=DETAILS
+)
 BODY = Body(
     raw="The ferry sank.\n",
     text="The ferry sank.",
@@ -128,6 +142,29 @@ ENRICHMENT = Enrichment(
     enriched_at=NOON,
 )
 
+SOURCE_STATE = SourceState(
+    name="wire",
+    kind="feed",
+    url="https://news.example/feed.xml",
+    declared_url="https://news.example/rss",
+    state="failing",
+    reason="The server at news.example answered 503.",
+    why="server-error",
+    changed_at=NOON,
+    polled_at=NOON,
+    succeeded_at=NOON,
+    next_poll_at=NOON,
+    interval_seconds=900.0,
+    failures=2,
+    entries=30,
+    new_entries=3,
+    known_share=0.9,
+    newest_entry_at=NOON,
+    expected_gap_seconds=21_600.0,
+    alarm="quiet",
+    alarm_since=NOON,
+)
+
 #: With every field, and with none that may be left out.
 RECORDS: dict[str, Record] = {
     "a full raw article": FULL_RAW,
@@ -148,6 +185,15 @@ RECORDS: dict[str, Record] = {
     ),
     "a stale article for any models": StaleArticle(decision=DECISION, metadata=METADATA, body=BODY, generation=1),
     "an enriched article": EnrichedArticle(decision=DECISION, metadata=METADATA, body=BODY, enrichment=ENRICHMENT),
+    "a source": SOURCE_STATE,
+    "a source that was never asked": SourceState(
+        name="new",
+        kind="sitemap",
+        url="https://a.example/",
+        declared_url="https://a.example/",
+        state="ok",
+        changed_at=NOON,
+    ),
     "an article without a model": EnrichedArticle(
         decision=DECISION, metadata=Metadata(), body=BODY, enrichment=Enrichment(reason="no model", enriched_at=NOON)
     ),

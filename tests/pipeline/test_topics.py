@@ -4,7 +4,15 @@ import pytest
 
 from pipeline import broker, topics
 from pipeline.broker import TopicState
-from pipeline.records import DecidedArticle, EnrichedArticle, RawArticle, Signature, StaleArticle, UniqueArticle
+from pipeline.records import (
+    DecidedArticle,
+    EnrichedArticle,
+    RawArticle,
+    Signature,
+    SourceState,
+    StaleArticle,
+    UniqueArticle,
+)
 from pipeline.settings import DedupSettings, KafkaSettings, Settings
 
 DECLARED = topics.declared(window_days=7, allowed_lag_days=1)
@@ -20,11 +28,13 @@ def test_the_declared_topics_and_their_records() -> None:
         "articles.enriched": EnrichedArticle,
         "articles.reenrich": StaleArticle,
         "articles.dead-letter": None,
+        "articles.sources": SourceState,
     }
 
 
-def test_no_topic_is_compacted() -> None:
-    assert {topic.config["cleanup.policy"] for topic in DECLARED} == {"delete"}
+def test_only_the_states_of_sources_are_compacted_as_a_newer_one_says_all_that_counts() -> None:
+    assert {topic.name: topic.partitions for topic in DECLARED if topic.is_compacted} == {"articles.sources": 1}
+    assert {topic.config["cleanup.policy"] for topic in DECLARED if not topic.is_compacted} == {"delete"}
 
 
 def test_unread_records_never_go_because_they_are_old() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import topics
 from pipeline.records import Enrichment
 from pipeline.settings import NlpSettings
 from processors import child
@@ -31,7 +32,7 @@ class WeakModels:
         if "HANG" in said:
             threading.Event().wait()
         if "GREED" in said:
-            _ = [np.empty(256 * child.MIB, dtype=np.uint8) for _ in range(1000)]
+            _ = [np.empty(256 * topics.MIB, dtype=np.uint8) for _ in range(1000)]
         if "BUG" in said:
             raise IndexError("list index out of range")
         if "ONCE" in said and not (remembers := Path(os.environ[MEMORY_FILE])).exists():

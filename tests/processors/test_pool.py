@@ -12,7 +12,7 @@ from pipeline import metrics
 from pipeline.errors import InvalidRecord, Reason, SettingError
 from pipeline.records import Enrichment
 from pipeline.settings import NlpSettings
-from processors import child, pool
+from processors import pool
 from processors.nlp import Work
 from processors.pool import NlpPool
 from tests.processors import poison
@@ -223,4 +223,4 @@ def test_pieces_are_smaller_towards_the_end_and_a_long_text_has_a_piece_of_its_o
 
 
 def test_a_text_may_take_two_gigabytes() -> None:
-    assert child.WORK_BYTES == 2 * 1024**3
+    assert pool.WORK_BYTES == 2 * 1024**3

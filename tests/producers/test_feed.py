@@ -150,7 +150,7 @@ def test_an_unreadable_file_that_has_not_changed_is_said_once(spool: Spool, inbo
         (lambda p: None, "file", "does not exist"),
         (lambda p: p.mkdir(), "file", "is a folder: use `news feed dir"),
         (lambda p: p.write_bytes(b""), "dir", "is not a folder: use `news feed file"),
-        (lambda p: p.write_bytes(b""), "file", "only .txt, .jsonl, .ndjson are"),
+        (lambda p: p.write_bytes(b""), "file", "only .txt, .html, .htm, .jsonl, .ndjson"),
         (os.mkfifo, "jsonl", "is not a plain file"),
     ],
 )

@@ -13,7 +13,7 @@ from pipeline.errors import Reason
 from pipeline.records import RawArticle
 from producers import files
 from producers.files import End, Found, Given, LeftOut
-from producers.formats import lines
+from producers.formats import lines, pages
 from producers.formats.lines import Position
 
 SEEDS = Path(__file__).parents[2] / "seeds"
@@ -85,6 +85,42 @@ def test_a_text_file_becomes_an_article_observed_at_its_own_time(tmp_path: Path)
     assert article.observed_at == datetime.fromtimestamp(1_790_000_000, tz=UTC)
     assert isinstance(end, End)
     assert end.is_settled
+
+
+def test_an_html_file_becomes_the_article_of_its_page(tmp_path: Path) -> None:
+    path = tmp_path / "wire" / "sport" / "cup.HTML"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(
+        b"<html><head><title>Cup won</title><meta name='author' content='Ana Silva'>"
+        b"<link rel='canonical' href='https://a.example/cup'></head><body><p>The team won the cup.</p></body></html>"
+    )
+    os.utime(path, (1_790_000_000, 1_790_000_000))
+    given = Given.of(path, tmp_path / "wire", extract=pages.extract)
+
+    found, end = files.read_file(path, given, "page")
+
+    assert isinstance(found, Found)
+    article = found.what
+    assert isinstance(article, RawArticle)
+    assert (article.source, article.source_item_id, article.url) == ("wire", "sport/cup.HTML", "https://a.example/cup")
+    assert (article.title, article.byline, article.body) == ("Cup won", "Ana Silva", "The team won the cup.")
+    assert article.observed_at == datetime.fromtimestamp(1_790_000_000, tz=UTC)
+    assert isinstance(end, End)
+    assert end.is_settled
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", Reason.EMPTY), (b"<html></html>", Reason.NO_TEXT), (b"%PDF-1.7", Reason.NO_TEXT)]
+)
+def test_an_html_file_without_an_article_is_a_dead_letter(tmp_path: Path, content: bytes, reason: Reason) -> None:
+    path = tmp_path / "a.htm"
+    path.write_bytes(content)
+
+    found, _ = files.read_file(path, Given.of(path, extract=pages.extract), "page")
+
+    assert isinstance(found, Found)
+    assert isinstance(found.what, DeadLetter)
+    assert (found.what.reason, found.what.value) == (reason, content)
 
 
 def test_a_time_in_the_future_is_now(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from pipeline.records import (
     Coordinates,
     DecidedArticle,
     Decision,
+    Details,
+    Enclosure,
     EnrichedArticle,
     Enrichment,
     Entity,
@@ -22,12 +24,18 @@ from pipeline.records import (
     Metadata,
     Record,
     Sentiment,
+    SourceState,
 )
 from sinks.rows import Incoming
 
 RAW_TOPIC = UUID(int=1)
 LOG = UUID(int=2)
-TOPIC_IDS = {topics.DECISIONS: UUID(int=11), topics.ENRICHED: UUID(int=12), topics.DEAD_LETTER: UUID(int=13)}
+TOPIC_IDS = {
+    topics.DECISIONS: UUID(int=11),
+    topics.ENRICHED: UUID(int=12),
+    topics.DEAD_LETTER: UUID(int=13),
+    topics.SOURCES: UUID(int=14),
+}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -67,7 +75,22 @@ def decision(kind: Kind, *, place: int, of_article: int = 1, text: int = 1, obse
 
 
 def metadata(number: int) -> Metadata:
-    return Metadata(url=f"https://example.org/{number}", title=f"Title {number}", byline=f"Author {number}")
+    return Metadata(
+        url=f"https://example.org/{number}",
+        title=f"Title {number}",
+        byline=f"Author {number}",
+        details=details(number) if number % 2 else None,
+    )
+
+
+def details(number: int) -> Details:
+    return Details(
+        categories=(f"Category {number}", "News"),
+        enclosures=(Enclosure(url=f"https://example.org/{number}.jpg", type="image/jpeg", length=number),),
+        published_at_from="page",
+        extractor=f"extractor {number}",
+        flags=("paywall",),
+    )
 
 
 def body(number: int) -> Body:
@@ -110,7 +133,14 @@ def enriched(made: Decision, number: int, found: Enrichment) -> EnrichedArticle:
     return EnrichedArticle(decision=made, metadata=metadata(number), body=body(number), enrichment=found)
 
 
+def source_state(name: str, changed: float, **fields: Any) -> SourceState:
+    given = {"kind": "feed", "url": f"https://{name}.example/feed", "state": "ok", "changed_at": at(changed), **fields}
+    return SourceState(name=name, declared_url=f"https://{name}.example/rss", **given)
+
+
 def topic_of(record: Record) -> str:
+    if isinstance(record, SourceState):
+        return topics.SOURCES
     return topics.DECISIONS if isinstance(record, DecidedArticle) else topics.ENRICHED
 
 

@@ -1,12 +1,15 @@
 """The schema: made, made twice at once, too old, too new; and what a reader may see."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
 
-from pipeline.errors import Stop
-from sinks import migrate, schema
+from pipeline.errors import Stop, Unavailable
+from sinks import migrate, postgres, schema
+from sinks.database import connect
+from tests.sinks.samples import Feed, source_state
 
 pytestmark = pytest.mark.services
 
@@ -64,6 +67,68 @@ def test_a_migration_that_fails_leaves_the_last_good_one(
     assert migrate.migrate(empty_database_url) == ["9000_mended"]
     with psycopg.connect(empty_database_url) as connection:
         assert connection.execute("SELECT to_regclass('ingest.half')").fetchone() == (None,)
+
+
+OLD_ARTICLE = """
+INSERT INTO ingest.articles (article_id, current_delivery, observed_at, log_id, log_offset, decided_at, first_seen_at,
+    source, title, notes) VALUES ('{0}1', '{0}2', '{1}', '{0}3', 0, '{1}', '{1}', 'wire', 'Title', '{{}}');
+INSERT INTO ingest.versions (delivery_id, article_id, version_id, kind, observed_at, log_id, log_offset, decided_at,
+    source, title, notes, text, removed, content_hash)
+    VALUES ('{0}2', '{0}1', '{0}4', 'new', '{1}', '{0}3', 0, '{1}', 'wire', 'Title', '{{}}', 'Text.', '[]', '');
+INSERT INTO ingest.decisions (raw_topic_id, raw_partition, raw_offset, delivery_id, article_id, version_id, kind,
+    rules_version, log_id, log_offset, decided_at, observed_at, source)
+    VALUES ('{0}5', 0, 0, '{0}2', '{0}1', '{0}4', 'new', 1, '{0}3', 0, '{1}', '{1}', 'wire');
+""".format("00000000-0000-0000-0000-00000000000", "2026-03-01 12:00Z")
+BEFORE_SOURCES = {name: sql for name, sql in schema.revisions().items() if name < "0007"}
+VIEWS = ("articles", "article_versions", "sources")
+
+
+def columns_and_rows(connection: psycopg.Connection[Any]) -> list[tuple[list[str], list[Any]]]:
+    found = []
+    for view in VIEWS:
+        cursor = connection.execute(f"SELECT * FROM news.{view}")
+        found.append(([column.name for column in cursor.description or ()], list(cursor.fetchone() or ())))
+    return found
+
+
+def test_what_readers_saw_stays_when_sources_and_details_come(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as old:
+        old.setattr(schema, "revisions", lambda: BEFORE_SOURCES)
+        migrate.migrate(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(OLD_ARTICLE)
+        before = columns_and_rows(connection)
+
+    applied = migrate.migrate(empty_database_url)
+
+    assert "0007_sources" in applied
+    with connect(empty_database_url, 30) as connection:
+        now = columns_and_rows(connection)
+        for (columns, row), (new_columns, new_row) in zip(before, now, strict=True):
+            assert (new_columns[: len(columns)], new_row[: len(row)]) == (columns, row)
+        assert [row[-5:] for _, row in now[:2]] == [[[], [], None, None, []]] * 2
+        postgres.write_batch(connection, Feed().incoming(source_state("wire", 1)))
+        assert connection.execute("SELECT deliveries, state FROM news.sources").fetchall() == [(1, "ok")]
+
+
+def test_a_migration_does_not_make_readers_wait_behind_a_long_query(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = {n: s.replace("lock_timeout = '10s'", "lock_timeout = '100ms'") for n, s in schema.revisions().items()}
+    assert quick != schema.revisions()
+    with monkeypatch.context() as old:
+        old.setattr(schema, "revisions", lambda: BEFORE_SOURCES)
+        migrate.migrate(empty_database_url)
+    with psycopg.connect(empty_database_url) as reader:
+        reader.execute("SELECT * FROM ingest.articles")  # a transaction that stays open
+        with monkeypatch.context() as new:
+            new.setattr(schema, "revisions", lambda: quick)
+            with pytest.raises(Unavailable, match="in use"):
+                migrate.migrate(empty_database_url)
+
+    assert "0007_sources" in migrate.migrate(empty_database_url)
 
 
 def test_a_reader_sees_the_views_and_nothing_else(database_url: str) -> None:

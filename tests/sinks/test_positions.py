@@ -51,3 +51,17 @@ def test_nothing_is_skipped_on_a_guess(part: Log, places: list[Stored], says: st
         reading_offset(part, places)
 
     assert "ingest.positions" in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("start", "places", "expected"), [(0, [], 0), (5, [], 5), (5, [stored(2)], 5), (0, [stored(2)], 2)]
+)
+def test_what_compaction_took_away_is_not_missed(start: int, places: list[Stored], expected: int) -> None:
+    part = Log("articles.sources", OURS, 0, start, 9, is_compacted=True)
+
+    assert reading_offset(part, places) == expected
+
+
+def test_a_compacted_log_that_is_shorter_than_what_was_read_is_another_log_all_the_same() -> None:
+    with pytest.raises(Stop, match="the database has 3 records more"):
+        reading_offset(Log("articles.sources", OURS, 0, 0, 9, is_compacted=True), [stored(12)])

@@ -11,16 +11,27 @@ import pytest
 from pipeline import dead_letters, topics
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.records import Coordinates, Record
+from pipeline.records import Coordinates, Details, Record
 from sinks import postgres
 from sinks.database import Connection
 from tests.sinks import samples
-from tests.sinks.samples import Feed, article, at, decided, decision, delivery, enriched, enrichment, version
+from tests.sinks.samples import (
+    Feed,
+    article,
+    at,
+    decided,
+    decision,
+    delivery,
+    enriched,
+    enrichment,
+    source_state,
+    version,
+)
 
 pytestmark = pytest.mark.services
 Reader = psycopg.Connection[dict[str, Any]]
 
-TABLES = ("decisions", "articles", "versions", "entity_register", "entities", "mentions", "dead_letters")
+TABLES = ("decisions", "articles", "versions", "entity_register", "entities", "mentions", "dead_letters", "sources")
 
 
 def dump(connection: Connection) -> dict[str, list[str]]:
@@ -80,6 +91,10 @@ STORY: tuple[Record, ...] = (
     enriched(REVISION, 2, enrichment("Finn", generation=1, made=300)),
     enriched(REVISION, 2, enrichment("Gus", generation=2, made=400)),
     enriched(REVISION, 2, enrichment("Late", generation=1, made=500)),
+    source_state("wire", 10, failures=2, state="failing", reason="It does not answer."),
+    source_state("wire", 30, alarm="quiet", alarm_since=at(-900)),
+    source_state("wire", 20),
+    source_state("never", 5),
 )
 
 
@@ -106,6 +121,11 @@ def test_a_new_article_is_one_row_with_its_names(connection: Connection, reader:
             "sentiment_score": -0.25,
             "copy_of": None,
             "versions": 1,
+            "categories": ["Category 1", "News"],
+            "enclosures": [{"url": "https://example.org/1.jpg", "type": "image/jpeg", "length": 1}],
+            "published_at_from": "page",
+            "extractor": "extractor 1",
+            "flags": ["paywall"],
         }
     ]
     assert reader.execute("SELECT name, label, count, sentiment_score FROM news.article_entities").fetchall() == [
@@ -153,6 +173,38 @@ def test_an_unchanged_delivery_brings_its_metadata_and_leaves_the_text(
             "content_changed_at": at(10),
         }
     ]
+
+
+DETAILS = "SELECT categories, enclosures, published_at_from, extractor, flags FROM news."
+NO_DETAILS = {"categories": [], "enclosures": [], "published_at_from": None, "extractor": None, "flags": []}
+
+
+def test_an_article_says_what_its_newest_delivery_says_but_of_its_text_what_came_with_that(
+    connection: Connection, reader: Reader, feed: Feed
+) -> None:
+    postgres.write_batch(
+        connection, feed.incoming(decided(REVISION, 2), enriched(REVISION, 2, enrichment()), decided(UNCHANGED, 3))
+    )
+
+    assert reader.execute(f"{DETAILS}article_versions").fetchall() == [NO_DETAILS]
+    assert reader.execute(f"{DETAILS}articles").fetchall() == [
+        NO_DETAILS
+        | {
+            "categories": ["Category 3", "News"],
+            "enclosures": [{"url": "https://example.org/3.jpg", "type": "image/jpeg", "length": 3}],
+            "published_at_from": "page",
+        }
+    ]
+
+
+def test_what_says_nothing_more_of_itself_has_empty_columns(connection: Connection, reader: Reader, feed: Feed) -> None:
+    made = [
+        record.model_copy(update={"metadata": record.metadata.model_copy(update={"details": Details()})})
+        for record in (decided(NEW, 1), enriched(NEW, 1, enrichment()))
+    ]
+    postgres.write_batch(connection, feed.incoming(*made))
+
+    assert reader.execute(f"{DETAILS}articles").fetchall() == [NO_DETAILS]
 
 
 def test_a_redelivery_leaves_only_its_decision(connection: Connection, feed: Feed) -> None:
@@ -404,6 +456,76 @@ def test_an_error_that_is_no_records_doing_undoes_all(connection: Connection, fe
     assert connection.execute("SELECT count(*) FROM ingest.dead_letters").fetchone() == (0,)
 
 
+def test_a_source_is_shown_with_what_it_delivered_and_how_it_is_polled(
+    connection: Connection, reader: Reader, feed: Feed
+) -> None:
+    postgres.write_batch(
+        connection,
+        feed.incoming(
+            decided(NEW, 1),
+            decided(COPY, 6, with_body=True),
+            source_state("wire", 9, state="failing", why="timeout", reason="Too slow.", failures=3, known_share=0.5),
+            source_state("never", 9, alarm="empty", alarm_since=at(2), entries=0, expected_gap_seconds=21600),
+        ),
+    )
+
+    columns = "source, deliveries, copies, first_seen_at, state, why, failures, known_share, alarm, alarm_since"
+    rows = reader.execute(f"SELECT {columns} FROM news.sources ORDER BY 1").fetchall()
+    assert [tuple(row.values()) for row in rows] == [
+        ("never", 0, 0, None, "ok", None, 0, None, "empty", at(2)),
+        ("site", 1, 1, at(5), None, None, None, None, None, None),
+        ("wire", 1, 0, at(0), "failing", "timeout", 3, 0.5, None, None),
+    ]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([1, 2, 3])), ids=str)
+def test_what_was_said_last_of_a_source_counts_in_whatever_order_it_comes(
+    connection: Connection, reader: Reader, order: tuple[int, ...]
+) -> None:
+    said = [source_state("wire", minute, entries=minute) for minute in order]
+    together = Feed().incoming(*said)
+    postgres.write_batch(connection, together)
+    first = reader.execute("SELECT entries FROM news.sources").fetchall()
+    connection.execute("TRUNCATE ingest.sources, ingest.positions")
+    for record in together:
+        postgres.write_batch(connection, [record])
+
+    assert first == reader.execute("SELECT entries FROM news.sources").fetchall() == [{"entries": 3}]
+
+
+def test_a_state_that_cannot_be_read_is_a_dead_letter_beside_its_neighbours(
+    connection: Connection, reader: Reader, feed: Feed
+) -> None:
+    no_time = source_state("late", 1).to_bytes().replace(b"2026-03-01", b"2026-33-01")
+    written = postgres.write_batch(
+        connection,
+        [
+            *feed.incoming(source_state("wire", 1)),
+            feed.raw(topics.SOURCES, None),
+            feed.raw(topics.SOURCES, no_time),
+            *feed.incoming(source_state("site", 1)),
+        ],
+    )
+
+    assert [(letter.reason, letter.record_offset) for letter in written.dead_letters] == [
+        ("empty", 1),
+        ("wrong-shape", 2),
+    ]
+    assert reader.execute("SELECT source FROM news.sources ORDER BY 1").fetchall() == [
+        {"source": "site"},
+        {"source": "wire"},
+    ]
+
+
+def test_a_log_of_states_may_have_gaps(connection: Connection, feed: Feed) -> None:
+    first, _, third = feed.incoming(*(source_state("wire", minute) for minute in (1, 2, 3)))
+    postgres.write_batch(connection, [first])
+
+    written = postgres.write_batch(connection, [third], {third.place: 1})
+
+    assert written.positions == {third.place: 3}
+
+
 def test_dead_letters_of_other_stages_are_rows_once(connection: Connection, reader: Reader, feed: Feed) -> None:
     place = Coordinates(topic_id=samples.RAW_TOPIC, partition=2, offset=7)
     letter = dead_letters.of_record(
@@ -476,6 +598,7 @@ def test_the_books_can_be_read(connection: Connection, reader: Reader, feed: Fee
         ("version", "wire", "revision", 3),
     ]
     assert [tuple(row.values())[:4] for row in reader.execute("SELECT * FROM news.sources ORDER BY 1").fetchall()] == [
+        ("never", 0, 0, 0),
         ("site", 2, 1, 1),
         ("wire", 6, 1, 0),
     ]

@@ -18,7 +18,7 @@ from pipeline.errors import Stop
 from pipeline.records import Record
 from pipeline.settings import Settings
 from sinks import run
-from tests.sinks.samples import decided, decision, enriched, enrichment, topic_of
+from tests.sinks.samples import at, decided, decision, enriched, enrichment, source_state, topic_of
 
 pytestmark = pytest.mark.services
 PATIENCE_SECONDS = 45
@@ -220,6 +220,16 @@ def test_records_that_are_gone_unread_stop_the_sink(kafka: str, database_url: st
 
     assert "2 records are gone unread" in stopped_by(kafka, database_url, settings)
     assert count(database_url, "SELECT count(*) FROM ingest.versions") == 0
+
+
+def test_what_was_said_last_of_a_source_becomes_its_row(kafka: str, database_url: str, settings: Settings) -> None:
+    publish(kafka, [source_state("wire", minute) for minute in range(5)])
+    with running(kafka, database_url, settings) as sink:
+        wait_until(sink, lambda: count(database_url, "SELECT sum(next_offset) FROM ingest.positions") == 5)
+
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT source, changed_at FROM news.sources").fetchall()
+    assert found == [("wire", at(4))]
 
 
 def test_a_topic_that_was_made_again_stops_the_sink(kafka: str, database_url: str, settings: Settings) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline import identity, topics
 from pipeline.errors import InvalidRecord, Reason
-from pipeline.records import RawArticle, Target
-from producers.formats import fields, json_lines
+from pipeline.records import Details, RawArticle, Target
+from producers.formats import fields, json_lines, pages
 
 DELIVERY = UUID(int=7)
 GIVEN_TIME = datetime(2026, 11, 1, tzinfo=UTC)
@@ -205,3 +205,66 @@ def test_any_line_is_an_article_or_refused(line: bytes) -> None:
         return
     assert RawArticle.from_bytes(article.to_bytes()) == article
     assert article.observed_at <= NOW
+
+
+def read_html(given: dict[str, Any]) -> RawArticle:
+    line = json.dumps(given).encode()
+    return json_lines.read_line(
+        line, delivery_id=DELIVERY, source="wire", observed_at=GIVEN_TIME, now=NOW, extract=pages.extract
+    )
+
+
+HTML = """<html lang="en"><head><title>Wall closed</title><meta name="author" content="By Ana Silva">
+<meta property="article:published_time" content="2026-10-30T10:00:00Z"><meta property="article:section" content="Local">
+<link rel="canonical" href="https://a.example/wall"></head>
+<body><h1>Wall closed</h1><p>The wall was closed on Monday, the port said.</p></body></html>"""
+
+
+def test_html_in_place_of_a_body_is_extracted() -> None:
+    assert read_html({"html": HTML, "url": "https://a.example/wall?print=1", "byline": "Bo Lind"}) == RawArticle(
+        delivery_id=DELIVERY,
+        observed_at=GIVEN_TIME,
+        source="wire",
+        url="https://a.example/wall?print=1",
+        title="Wall closed",
+        byline="Bo Lind",
+        body="The wall was closed on Monday, the port said.",
+        language="en",
+        published_at=datetime(2026, 10, 30, 10, tzinfo=UTC),
+        details=Details(categories=("Local",), published_at_from="page", extractor=pages.EXTRACTOR),
+    )
+
+
+def test_what_the_line_gives_goes_before_what_the_page_says() -> None:
+    given = {"title": "T", "language": "de", "published_at": "2026-10-29T00:00:00Z", "id": "7"}
+
+    article = read_html({"html": HTML, **given})
+
+    assert (article.title, article.language, article.url) == ("T", "de", "https://a.example/wall")
+    assert article.published_at == datetime(2026, 10, 29, tzinfo=UTC)
+    assert article.details is not None
+    assert article.details.published_at_from == "source"
+
+
+def test_a_body_goes_before_html() -> None:
+    article = read_html({"html": HTML, "body": "Text."})
+
+    assert (article.body, article.title, article.details) == ("Text.", "", None)
+    assert article.notes == ("html: left out, for there is a body.",)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "says"),
+    [
+        ({"html": ["x"]}, Reason.WRONG_SHAPE, "html: must be a text; it is a list"),
+        ({"html": " "}, Reason.NO_TEXT, "body is missing"),
+        ({"html": "<html><body></body></html>"}, Reason.NO_TEXT, "an empty page"),
+        ({"html": HTML, "targets": [{"start": 0, "end": 3}]}, Reason.WRONG_SHAPE, "targets: these are places in body"),
+    ],
+)
+def test_html_is_refused_with_its_reason(given: dict[str, Any], reason: Reason, says: str) -> None:
+    with pytest.raises(InvalidRecord) as refused:
+        read_html(given)
+
+    assert refused.value.reason == reason
+    assert says in refused.value.detail

@@ -1,0 +1,2 @@
+-- How many pages wait.
+SELECT COUNT(*) FROM pages;

@@ -1,0 +1,3 @@
+-- A source that is new in feeds.toml.
+INSERT INTO sources (name, kind, declared_url, url, disabled, entries, new_entries, failures, changed_at)
+VALUES (:name, :kind, :declared_url, :declared_url, :disabled, 0, 0, 0, :changed_at);

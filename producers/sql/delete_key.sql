@@ -1,0 +1,2 @@
+-- A key that is no more.
+DELETE FROM keys WHERE name = :name;

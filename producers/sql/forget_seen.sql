@@ -1,0 +1,2 @@
+-- All that was seen of a source.
+DELETE FROM seen_entries WHERE source = :source;

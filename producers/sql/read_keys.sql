@@ -1,0 +1,2 @@
+-- All keys.
+SELECT hash, name, prefix, sources, per_minute, created_at, last_used_at FROM keys ORDER BY name;

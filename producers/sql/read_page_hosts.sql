@@ -1,0 +1,2 @@
+-- The hosts that have pages to fetch.
+SELECT DISTINCT host FROM pages;

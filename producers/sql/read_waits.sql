@@ -1,0 +1,2 @@
+-- Whether a record with one of these numbers waits.
+SELECT EXISTS (SELECT 1 FROM records WHERE seq BETWEEN :first AND :last);
