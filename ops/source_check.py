@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.settings import Settings
 from producers.extraction import ExtractionPool
-from producers.formats import feeds
+from producers.formats import decoding, feeds
 from producers.formats.entries import Entry, Feed
 from producers.net.fetch import Fetcher, FetchFailed, Request, Response, Why
 from producers.net.robots_of import Robots
@@ -202,4 +202,4 @@ def _named_feeds(url: str, tools: Tools) -> tuple[str, ...]:
         response = tools.fetcher.get(Request(url, "page"))
     except FetchFailed:
         return ()
-    return feeds.discover(response.body.decode(response.charset or "utf-8", "replace"), response.url)
+    return feeds.discover(decoding.decoded(response.body, response.charset).text, response.url)

@@ -118,7 +118,7 @@ class WarcReader:
             article = web_articles.from_page(extracted, source=site[: files.MAX_SOURCE], observed_at=observed_at)
             notes = (*article.notes, CUT) if page.is_cut else article.notes
             article = article.model_copy(update={"notes": notes, "language": article.language or self._language})
-            return Found(article, deliveries.row_of_article(article, deliveries.value_of(article)), page.end)
+            return Found(article, deliveries.row_of_article(article, deliveries.value_of(article), "warc"), page.end)
         except InvalidRecord as error:
             return _dead(Broken(error, page.html, page.at, page.end), f"{origin} {page.url}")
 

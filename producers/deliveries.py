@@ -1,7 +1,7 @@
 """RawArticle or dead letter -> the row that waits in the spool: topic, key, value, headers."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from pipeline import events, identity, topics
@@ -12,7 +12,9 @@ from pipeline.records import RawArticle
 Headers = list[tuple[str, bytes]]
 #: About what headers take: counting them would cost more than it tells.
 HEADER_BYTES: Final = 512
-EVENT_SOURCE: Final = "/producers/files"
+EVENT_SOURCES: Final = "/producers/"
+Way = Literal["files", "sources", "warc", "topic", "http"]
+"""How a delivery came: the last part of its `ce_source`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,10 @@ def value_of(article: RawArticle) -> bytes:
     return value
 
 
-def row_of_article(article: RawArticle, value: bytes) -> Row:
+def row_of_article(article: RawArticle, value: bytes, way: Way = "files") -> Row:
     """The row of a delivery with its `value_of`: keyed by article, so that one article's deliveries keep order."""
     article_id = identity.article_id(article.url, article.source, article.source_item_id, article.title, article.body)
-    headers = events.headers(article.delivery_id, topics.RAW, EVENT_SOURCE)
+    headers = events.headers(article.delivery_id, topics.RAW, EVENT_SOURCES + way)
     return Row(topics.RAW, str(article_id).encode(), value, headers, article.delivery_id)
 
 

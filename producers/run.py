@@ -36,11 +36,12 @@ def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], sto
     producers = settings.producers
     feeds = FeedsFile(producers.feeds, is_named="feeds" in producers.model_fields_set)
     with ExitStack() as stack:
+        pool = stack.enter_context(ExtractionPool(settings.extraction))
         work: list[Callable[[], None]] = []
         if inboxes:
             # Made here, used there: SQLite asks that each thread opens its own.
             def watch() -> None:
-                with open_spool(settings) as spool, ExtractionPool(settings.extraction) as pool:
+                with open_spool(settings) as spool:
                     Watch(inboxes, spool, settings.producers.stable_seconds, pool.page).run(stop)
 
             work.append(watch)
@@ -52,7 +53,7 @@ def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], sto
         work.append(send)
 
         def poll() -> None:
-            with open_spool(settings) as spool, web_feed.tools(settings) as tools:
+            with open_spool(settings) as spool, web_feed.tools(settings, pool) as tools:
                 lock = SenderLock(spool.folder, "poller")
                 while not lock.try_take():  # another process polls: its turn until it ends
                     if stop.wait(LOOK_SECONDS):

@@ -30,6 +30,8 @@ READ_AT_LEAST: Final = 100
 DELETE_AT_ONCE: Final = 500
 DELETE_WITHIN_SECONDS: Final = 0.02
 POLL_SECONDS: Final = 0.01
+#: How often a process that waits for its turn looks whether the other has ended.
+TURN_SECONDS: Final = 0.2
 METADATA_SECONDS: Final = 5
 CLOSE_SECONDS: Final = 5
 #: The client gives a record up after 120 s and says so; one that says nothing for longer is broken.
@@ -62,7 +64,7 @@ class Sender:
         """Send until `stop` is set; a broker that is away is waited for."""
         lock = SenderLock(self._spool.folder)
         while not lock.try_take():
-            if stop.wait(POLL_SECONDS):
+            if stop.wait(TURN_SECONDS):
                 return
         tries = 0
         try:

@@ -252,7 +252,7 @@ class _TopicFeed:
                 now=now,
                 extract=self._extract,
             )
-            return article, deliveries.row_of_article(article, deliveries.value_of(article))
+            return article, deliveries.row_of_article(article, deliveries.value_of(article), "topic")
         except InvalidRecord as error:
             origin = f"kafka://{record.topic}/{record.partition}/{record.offset}"
             letter = dead_letters.of_source(error, origin, record.value)

@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from producers import files
 from producers.extraction import ExtractionPool
 from producers.feed import FeedCount, Progress, silent
-from producers.formats import feeds
+from producers.formats import decoding, feeds
 from producers.formats.entries import Entry
 from producers.formats.page_head import site_of
 from producers.net.fetch import Fetcher, FetchFailed, Request, Why
@@ -54,9 +54,9 @@ class WebFeedCount:
 
 
 @contextmanager
-def tools(settings: Settings) -> Iterator[Tools]:
-    """What asking strangers takes, from the settings; the processes that read what they say start when needed."""
-    with Fetcher(settings.fetch) as fetcher, ExtractionPool(settings.extraction) as pool:
+def tools(settings: Settings, pool: ExtractionPool) -> Iterator[Tools]:
+    """What asking strangers takes, from the settings; `pool` has the processes that read what they say."""
+    with Fetcher(settings.fetch) as fetcher:
         yield Tools(fetcher, Robots(fetcher, settings.fetch), pool, settings.fetch)
 
 
@@ -134,5 +134,5 @@ def _with_feeds(url: str, failed: Failed, tools: Tools) -> Failed:
         page = tools.fetcher.get(Request(url, "page"))
     except FetchFailed:
         return failed
-    found = feeds.discover(page.body.decode(page.charset or "utf-8", "replace"), page.url)
+    found = feeds.discover(decoding.decoded(page.body, page.charset).text, page.url)
     return replace(failed, sentence=f"{failed.sentence} It names {' and '.join(found)}.") if found else failed

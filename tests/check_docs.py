@@ -18,7 +18,7 @@ from pipeline.settings import Settings, variable
 
 ROOT: Final = Path(__file__).parents[1]
 #: Paths that are made by running it.
-MADE: Final = ("feeds.toml", "inbox", ".news", "run.json", ".venv", ".env", ".git")
+MADE: Final = ("feeds.toml", "inbox", ".news", "run.json", "web-port.json", ".venv", ".env", ".git")
 SUFFIXES: Final = (".py", ".md", ".sql", ".toml", ".json", ".jsonl", ".txt")
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

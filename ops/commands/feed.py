@@ -88,10 +88,10 @@ def warc(
 ) -> None:
     """Feed the pages in WARC files, packed or not; one that was interrupted goes on where it was."""
 
-    def work(at: _Work) -> "FeedCount":
+    def work(at: _Work) -> tuple["FeedCount", int]:
         from producers import archives
 
-        return archives.feed_warc(
+        count = archives.feed_warc(
             paths,
             at.spool,
             at.settings,
@@ -102,6 +102,7 @@ def warc(
             progress=at.say,
             stop=at.stop,
         )
+        return _counted(count)
 
     _run(work)
 
@@ -128,7 +129,7 @@ def topic(
 
     mapping = naming.parse(names or ())
 
-    def work(at: _Work) -> "FeedCount":
+    def work(at: _Work) -> tuple["FeedCount", int]:
         from pipeline import topics
         from producers import topic as kafka_topic
         from producers.extraction import ExtractionPool
@@ -145,7 +146,7 @@ def topic(
             begin=begin,
         )
         with ExtractionPool(at.settings.extraction) as pool:
-            return kafka_topic.feed_topic(
+            count = kafka_topic.feed_topic(
                 given,
                 at.spool,
                 follow=follow,
@@ -154,6 +155,7 @@ def topic(
                 progress=at.say,
                 stop=at.stop,
             )
+        return _counted(count)
 
     _run(work)
 
@@ -170,12 +172,12 @@ def _feed(
 
     mapping = naming.parse(names or ())
 
-    def work(at: _Work) -> "FeedCount":
+    def work(at: _Work) -> tuple["FeedCount", int]:
         from producers import feed
         from producers.extraction import ExtractionPool
 
         with ExtractionPool(at.settings.extraction) as pool:
-            return feed.feed_once(
+            count = feed.feed_once(
                 paths,
                 kind,
                 source,
@@ -187,6 +189,7 @@ def _feed(
                 names=mapping,
                 extract=pool.page,
             )
+        return _counted(count)
 
     _run(work)
 
@@ -202,8 +205,8 @@ class _Work:
     stop: Event
 
 
-def _run(work: "Callable[[_Work], FeedCount]") -> None:
-    """Put it on disk first, then into Kafka; 3 when some of it became dead letters."""
+def _run(work: "Callable[[_Work], tuple[FeedCount, int]]") -> None:
+    """Put it on disk first, then into Kafka; `work` gives what came and the exit code."""
     from ops import stages
     from producers import run, sender
 
@@ -217,7 +220,7 @@ def _run(work: "Callable[[_Work], FeedCount]") -> None:
 
     with stages.on_signal() as stop, run.open_spool(settings) as spool:
         with run.sending(spool, bootstrap):  # what stdin brings goes on while more is awaited
-            count = work(_Work(settings, bootstrap, spool, say, stop))
+            count, exit_code = work(_Work(settings, bootstrap, spool, say, stop))
             sender.wait_until_sent(spool, spool.held().last_seq, stop, settings.kafka.start_timeout_seconds)
         talk.print(
             f"{count.accepted} accepted, {count.dead_lettered} dead letters, {count.left_out} left out"
@@ -226,8 +229,13 @@ def _run(work: "Callable[[_Work], FeedCount]") -> None:
         )
         if stop.is_set():
             raise typer.Exit(Exit.INTERRUPTED)
-    if count.dead_lettered:
-        raise typer.Exit(Exit.SOME_DEAD_LETTERED)
+    if exit_code:
+        raise typer.Exit(exit_code)
+
+
+def _counted(count: "FeedCount") -> tuple["FeedCount", int]:
+    """What came, with 3 where some of it became dead letters."""
+    return count, Exit.SOME_DEAD_LETTERED if count.dead_lettered else Exit.OK
 
 
 @app.command("rss")
@@ -273,46 +281,31 @@ def _feed_web(
     limit: int | None = None,
 ) -> None:
     """The same from the web; 69 when a site was away, 1 when an address could not be had, 3 with dead letters."""
-    from ops import stages
-    from producers import run, sender, web_feed
 
-    settings = load_settings()
-    quiet_logs()
-    bootstrap = _bootstrap(settings)
+    def work(at: _Work) -> tuple["FeedCount", int]:
+        from producers import web_feed
+        from producers.extraction import ExtractionPool
 
-    def say(_: object, sentence: str | None) -> None:
-        if sentence:
-            talk.print(plain(sentence), markup=False, highlight=False)
-
-    with stages.on_signal() as stop, run.open_spool(settings) as spool:
-        with run.sending(spool, bootstrap), web_feed.tools(settings) as asking:
+        with ExtractionPool(at.settings.extraction) as pool, web_feed.tools(at.settings, pool) as asking:
             fed = web_feed.feed_web(
                 urls,
                 kind,
                 source,
-                spool,
+                at.spool,
                 asking,
-                settings.producers.fetch_threads,
+                at.settings.producers.fetch_threads,
                 follow=follow,
                 only_changed=only_changed,
                 since=since,
                 limit=limit,
-                progress=say,
-                stop=stop,
+                progress=at.say,
+                stop=at.stop,
             )
-            sender.wait_until_sent(spool, spool.held().last_seq, stop, settings.kafka.start_timeout_seconds)
         for address, sentence in (*fed.away, *fed.refused):
-            talk.print(plain(f"{address}: {sentence}"), markup=False, highlight=False)
-        count = fed.count
-        talk.print(
-            f"{count.accepted} accepted, {count.dead_lettered} dead letters, {count.left_out} left out"
-            + ("; interrupted" if stop.is_set() else ""),
-            highlight=False,
-        )
-        if stop.is_set():
-            raise typer.Exit(Exit.INTERRUPTED)
-    if fed.exit_code:
-        raise typer.Exit(fed.exit_code)
+            at.say(fed.count, f"{address}: {sentence}")
+        return fed.count, fed.exit_code
+
+    _run(work)
 
 
 def _bootstrap(settings: "Settings") -> str:

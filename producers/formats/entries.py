@@ -65,7 +65,7 @@ class Entry:
     key: str
     """What makes it the same entry again in this feed."""
     digest: str
-    """A hash of all that is said: a known key with another digest is a changed entry."""
+    """A hash of what readers see: a known key with another digest is a changed entry."""
     own_id: str | None
     url: str | None
     title: str
@@ -232,13 +232,11 @@ def _entry(said: Said, base: str, now: datetime) -> Entry:
     categories = _categories(said.categories)
     enclosures = _enclosures(said.attached, base)
     unnamed = hashlib.sha256(repr((title or text, said.published or said.updated)).encode()).hexdigest()
-    everything = (
-        said.own_id, url, title, byline, text, said.language, published, updated, categories,
-        [(e.url, e.type, e.length) for e in enclosures],
-    )  # fmt: skip
+    # Not of what servers make anew for each reader: tokens in addresses, of pictures above all.
+    shown = (said.own_id, identity.canonical_url(url or ""), title, byline, text, said.language, published, updated)
     return Entry(
         key=said.own_id or url or f"sha256:{unnamed}",
-        digest=hashlib.sha256(repr(everything).encode()).hexdigest(),
+        digest=hashlib.sha256(repr(shown).encode()).hexdigest(),
         own_id=said.own_id,
         url=url,
         title=title,

@@ -70,7 +70,7 @@ def read(
         if sources and article.source not in sources:
             named = ", ".join(sources)
             return Refused(FORBIDDEN_SOURCE, "source", f"source: this key sends for {named} only.")
-        row = deliveries.row_of_article(article, deliveries.value_of(article))
+        row = deliveries.row_of_article(article, deliveries.value_of(article), "http")
     except InvalidRecord as refusal:
         said = refusal.detail.replace("The line must be", "An article must be", 1)
         return Refused(refusal.reason.value, _field_of(refusal, given), said)

@@ -85,7 +85,7 @@ class Source:
     full_text: FullText = "auto"
     min_interval_seconds: Seconds = 300
     max_interval_seconds: Seconds = 86_400
-    max_entries: Annotated[int, Field(strict=True, ge=1, le=50_000)] = 2000
+    max_entries: Annotated[int, Field(strict=True, ge=1, le=50_000)] = 100
 
     @property
     def key(self) -> str:

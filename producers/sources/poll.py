@@ -194,7 +194,8 @@ def _after_read(
 ) -> Outcome:
     entries = tuple({entry.key: entry for entry in reversed(read.entries)}.values())[::-1]  # of doubles the first
     fresh = [entry for entry in entries if entry.key not in seen]
-    changed = [entry for entry in entries if entry.key in seen and not seen[entry.key].says(entry)]
+    others = [entry for entry in entries if entry.key in seen and not seen[entry.key].says(entry)]
+    changed = [entry for entry in others if seen[entry.key].may_change(now)]
     still = [e for e in entries if e.key in seen and seen[e.key].says(e) and now - seen[e.key].seen_at > SEEN_AGAIN]
     is_first = polled.read_at is None
     wanted = _wanted(source, fresh, is_first, since)
@@ -309,7 +310,7 @@ def _of_entry(entry: Entry, source: str, observed_at: datetime, origin: str, not
         article = web_articles.from_entry(entry, source=source, feed_language=entry.language, observed_at=observed_at)
         if note is not None:
             article = article.model_copy(update={"notes": (*article.notes, note)})
-        return _Made(deliveries.row_of_article(article, deliveries.value_of(article)))
+        return _Made(deliveries.row_of_article(article, deliveries.value_of(article), "sources"))
     except InvalidRecord as error:
         return _dead(error, entry, origin)
 
@@ -367,6 +368,6 @@ def page_outcome(
 def _of_page(page: Page, entry: Entry, source: str, answer: PageAnswer) -> Row | InvalidRecord:
     try:
         article = web_articles.from_page(page, source=source, observed_at=answer.asked_at, entry=entry)
-        return deliveries.row_of_article(article, deliveries.value_of(article))
+        return deliveries.row_of_article(article, deliveries.value_of(article), "sources")
     except InvalidRecord as error:
         return error

@@ -35,6 +35,11 @@ FORGET_SEEN: Final = timedelta(days=60)
 MAX_SEEN: Final = 100_000
 #: That an entry is still in its feed is written down so often: a poll that finds nothing new writes little.
 SEEN_AGAIN: Final = timedelta(days=1)
+#: An entry that says something else again and again (a count of comments, a token) is taken so often at once, and then
+#: after a pause that doubles: each time costs a fetch of its page.
+FREE_CHANGES: Final = 5
+CHANGE_PAUSE: Final = timedelta(minutes=10)
+LONGEST_CHANGE_PAUSE: Final = timedelta(hours=12)
 #: A source that has left feeds.toml is remembered for so long, should it come back.
 FORGET_REMOVED: Final = timedelta(days=60)
 
@@ -124,15 +129,22 @@ class Seen:
 
     digest: bytes
     seen_at: datetime
+    taken_at: datetime
+    changes: int = 0
 
     @classmethod
     def of(cls, entry: Entry, at: datetime) -> Self:
-        """Of an entry that was seen then."""
-        return cls(_short(entry.digest), at)
+        """Of an entry that was taken then."""
+        return cls(_short(entry.digest), at, at)
 
     def says(self, entry: Entry) -> bool:
         """Whether the entry says the same still."""
         return self.digest == _short(entry.digest)
+
+    def may_change(self, now: datetime) -> bool:
+        """Whether another text of it is taken already: some feeds say something else at every poll."""
+        pause = min(CHANGE_PAUSE * 2 ** min(self.changes - FREE_CHANGES, 16), LONGEST_CHANGE_PAUSE)
+        return self.changes < FREE_CHANGES or now - self.taken_at >= pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +272,12 @@ class SourceStore:
         found: dict[str, Seen] = {}
         query = _sql("read_seen")
         for entry in entries:
-            for digest, seen_at in self._spool.select(query, {"source": source, "key": _short(entry.key)}):
-                found[entry.key] = Seen(digest, datetime.fromtimestamp(seen_at, UTC))
+            for digest, seen_at, taken_at, changes in self._spool.select(
+                query, {"source": source, "key": _short(entry.key)}
+            ):
+                found[entry.key] = Seen(
+                    digest, datetime.fromtimestamp(seen_at, UTC), datetime.fromtimestamp(taken_at, UTC), changes
+                )
         return found
 
     def keep_poll(

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS seen_entries (
     key BLOB NOT NULL,
     digest BLOB NOT NULL,
     seen_at REAL NOT NULL,
+    taken_at REAL NOT NULL,  -- when it last said something else
+    changes INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, key)
 ) WITHOUT ROWID;
 

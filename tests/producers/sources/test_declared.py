@@ -34,7 +34,7 @@ def test_a_source_is_a_name_and_an_address_and_the_rest_has_defaults(path: Path)
             full_text="auto",
             min_interval_seconds=300,
             max_interval_seconds=86_400,
-            max_entries=2000,
+            max_entries=100,
         ),
     )
 

@@ -81,6 +81,28 @@ def test_known_entries_are_left_alone_and_changed_ones_delivered_again() -> None
     assert found.after.known_share == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize(
+    ("changes", "since", "is_taken"),
+    [
+        (4, timedelta(0), True),
+        (5, timedelta(minutes=9), False),
+        (5, timedelta(minutes=10), True),
+        (7, timedelta(minutes=39), False),
+        (7, timedelta(minutes=40), True),
+        (1000, timedelta(hours=11), False),
+        (1000, timedelta(hours=12), True),
+    ],
+)
+def test_an_entry_that_says_something_else_each_time_is_taken_ever_more_rarely(
+    changes: int, since: timedelta, is_taken: bool
+) -> None:
+    before = replace(Seen.of(entry(), NOW - since), changes=changes)
+
+    found = outcome(read(entry(digest="another")), polled_before(), {"e1": before})
+
+    assert (len(found.rows), len(found.seen)) == (int(is_taken), int(is_taken))
+
+
 def test_an_entry_that_stands_in_its_feed_for_days_is_marked_once_a_day() -> None:
     stays = entry("stays")
 

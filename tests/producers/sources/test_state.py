@@ -95,6 +95,20 @@ def test_a_source_that_left_long_ago_is_forgotten(store: SourceStore) -> None:
     assert store.seen("a", [entry("e1")]) == {}
 
 
+def test_how_often_an_entry_said_something_else_is_counted(store: SourceStore) -> None:
+    store.take_up([source("a")], NOW)
+    hour = timedelta(hours=1)
+
+    for number, digest in enumerate(("one", "two", "two", "three")):
+        store.keep_poll(known(store, "a"), now=NOW + number * hour, seen=[entry("e1", digest=digest)])
+
+    seen = store.seen("a", [entry("e1")])["e1"]
+    assert (seen.changes, seen.taken_at, seen.seen_at) == (2, NOW + 3 * hour, NOW + 3 * hour)
+    store.keep_poll(known(store, "a"), now=NOW + 5 * hour, seen=[entry("e1", digest="three")])
+    seen = store.seen("a", [entry("e1")])["e1"]
+    assert (seen.changes, seen.taken_at, seen.seen_at) == (2, NOW + 3 * hour, NOW + 5 * hour)
+
+
 def test_a_poll_is_kept_as_a_whole(spool: Spool, store: SourceStore) -> None:
     store.take_up([source("a")], NOW)
     article = Row(topics.RAW, b"k", b"v", [], identity.new_delivery_id())
