@@ -32,7 +32,7 @@ run: $(VENV)/.run ## Kafka, PostgreSQL and all stages here; feeds seeds/, watche
 
 .PHONY: test
 test: $(VENV)/.dev ## All tests, on embedded services (T=tests/path or T="-k words" for some; WORKERS=0: one by one)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(T)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(T)
 
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types, import contracts, schemas, documentation

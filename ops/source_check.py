@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline import identity
+from pipeline.errors import NewsError
 from pipeline.settings import Settings
 from producers.extraction import ExtractionPool
 from producers.formats import decoding, feeds
@@ -78,6 +80,16 @@ class Checked:
 
 def check(source: Source, settings: Settings) -> Checked:
     """Ask a source as a poll would, twice: the second time for what has changed since."""
+    try:
+        return _checked(source, settings)
+    except NewsError:
+        raise
+    except Exception as error:  # of what a stranger said
+        what = identity.printable(f"{type(error).__name__}: {error}")
+        return Checked(source.url, failed=f"What came could not be handled ({what}); this is a bug.")
+
+
+def _checked(source: Source, settings: Settings) -> Checked:
     heard = _Heard()
     with _Fetcher(settings, heard) as fetcher, _Pool(settings, heard) as pool:
         tools = Tools(fetcher, Robots(fetcher, settings.fetch), pool, settings.fetch)

@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +28,10 @@ def on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def run(stage: str, settings: Settings, inboxes: Sequence[Path] = ()) -> None:
-    """Run one stage in the foreground until SIGTERM or SIGINT."""
+def run(stage: str, settings: Settings, inboxes: Sequence[Path] = (), *, polls: bool = True) -> None:
+    """Run one stage in the foreground until SIGTERM or SIGINT; producers poll no sources unless it `polls`."""
     runners: dict[str, Callable[[Settings, Sequence[Path]], None]] = {
-        "producers": _producers,
+        "producers": partial(_producers, polls=polls),
         "deduplicate": _deduplicate,
         "enrich": _enrich,
         "sink": _sink,
@@ -53,13 +54,13 @@ def _bootstrap(settings: Settings) -> str:
     return services.bootstrap_servers(settings)
 
 
-def _producers(settings: Settings, inboxes: Sequence[Path]) -> None:
+def _producers(settings: Settings, inboxes: Sequence[Path], *, polls: bool) -> None:
     import producers.run
 
     bootstrap = _bootstrap(settings)
     with on_signal() as stop:
         readiness.mark()  # the spool takes what comes, whether Kafka answers yet or not
-        producers.run.run(bootstrap, settings, inboxes, stop)
+        producers.run.run(bootstrap, settings, inboxes, stop, polls=polls)
 
 
 def _deduplicate(settings: Settings, _: Sequence[Path]) -> None:

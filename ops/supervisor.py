@@ -74,6 +74,7 @@ class Supervisor:
     say: Say
     kafka_port: int | None = None
     stages: tuple[str, ...] = stages.STAGES
+    polls: bool = True
     _kafka: EmbeddedKafka | None = None
     _postgres: EmbeddedPostgres | None = None
     _processes: dict[str, StageProcess] = field(default_factory=dict)
@@ -211,6 +212,7 @@ class Supervisor:
         command = [sys.executable, "-m", "ops", "run", process.name]
         if process.name == "producers":
             command += [argument for inbox in self.inboxes for argument in ("--inbox", str(inbox.absolute()))]
+            command += [] if self.polls else ["--no-poll"]
         process.process.launch(
             command, directory=Path.cwd(), environment=self._environment(process), output=process.log_file
         )

@@ -39,6 +39,7 @@ def up(
         kafka_port=port,
         # Nobody sends or asks anything of a run that ends by itself.
         stages=tuple(stage for stage in stages.STAGES if stage != "web" or not until_drained),
+        polls=not until_drained,
     )
     since = datetime.now(UTC) - timedelta(seconds=1)
     with stages.on_signal() as stop, ExitStack() as stack:

@@ -43,7 +43,7 @@ _HOST = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
 
 # Most addresses: host and path are plain, and nothing follows; what they are without a parser is the same.
 _PLAIN_URL = re.compile(
-    r"https?://(?:www\.)*(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?P<path>(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*)/*"
+    r"https?://(?:www\.)*+(?P<host>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?P<path>(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*)/*"
 )
 # A path in which nothing can be escaped in two ways.
 _PLAIN_PATH = re.compile(r"(?!.*/\.)[A-Za-z0-9/_.~-]*")

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,14 @@ def open_spool(settings: Settings) -> Spool:
     return Spool(settings.data_dir / "spool", settings.producers.spool_max_bytes)
 
 
-def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], stop: threading.Event) -> None:
+def run(
+    bootstrap_servers: str,
+    settings: Settings,
+    inboxes: Sequence[Path],
+    stop: threading.Event,
+    *,
+    polls: bool = True,
+) -> None:
     """Watch the inboxes, poll the sources and send until `stop` is set; what is not sent then stays in the spool.
 
     Raises what ended one of them, after the others have ended in good order; SettingError at once, if feeds.toml is
@@ -34,7 +42,7 @@ def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], sto
     from producers.sources.state import SourceStore
 
     producers = settings.producers
-    feeds = FeedsFile(producers.feeds, is_named="feeds" in producers.model_fields_set)
+    feeds = FeedsFile(producers.feeds, is_named="feeds" in producers.model_fields_set) if polls else None
     with ExitStack() as stack:
         pool = stack.enter_context(ExtractionPool(settings.extraction))
         work: list[Callable[[], None]] = []
@@ -52,7 +60,7 @@ def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], sto
 
         work.append(send)
 
-        def poll() -> None:
+        def poll(feeds: FeedsFile) -> None:
             with open_spool(settings) as spool, web_feed.tools(settings, pool) as tools:
                 lock = SenderLock(spool.folder, "poller")
                 while not lock.try_take():  # another process polls: its turn until it ends
@@ -63,7 +71,8 @@ def run(bootstrap_servers: str, settings: Settings, inboxes: Sequence[Path], sto
                 finally:
                     lock.give_back()
 
-        work.append(poll)
+        if feeds is not None:
+            work.append(partial(poll, feeds))
         executor = stack.enter_context(ThreadPoolExecutor(len(work), thread_name_prefix="producers"))
         stack.callback(stop.set)  # called before the executor waits for its threads
         futures = [executor.submit(task) for task in work]

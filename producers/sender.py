@@ -164,7 +164,9 @@ class _Flight:
                 self._in_flight += 1
                 continue
             except (KafkaError, AssertionError, ValueError) as error:  # ValueError: the topic is gone
-                raise _Restart(f"{type(error).__name__}: {error}") from error
+                raise _Restart(
+                    f"{type(error).__name__}: {error} (if {row.topic} is not there: `news topics apply`)"
+                ) from error
             self._in_flight += 1
             future.add_callback(partial(_acknowledge, self._results, spooled))
             future.add_errback(partial(_fail, self._results, spooled))

@@ -119,14 +119,15 @@ class Spool:
         cursor: Cursor | None = None,
         stop: threading.Event | None = None,
         also: Callable[[sqlite3.Connection], None] | None = None,
+        must_fit: bool = True,
     ) -> bool:
         """Keep the rows and the place behind them: all or nothing, on disk when this returns.
 
-        `also` writes what else belongs to them, in the same transaction.
+        `also` writes what else belongs to them, in the same transaction. What need not fit goes past the limit.
         Waits while the spool is full; False, with nothing kept, if `stop` was set before there was room. Raises
         Unavailable when the disk is full or does not answer.
         """
-        if rows and not self._wait_for_room(stop):
+        if rows and must_fit and not self._wait_for_room(stop):
             return False
         with self._transaction():
             self._connection.executemany(_sql("append"), [_parameters(row) for row in rows])

@@ -28,6 +28,8 @@ RESCAN_SECONDS: Final = 30
 #: A line without an end is taken as it is when nothing follows for so long.
 HALF_LINE_SECONDS: Final = 10
 GONE_POLL_SECONDS: Final = 1
+#: So many sentences are remembered as said; then each may be said again.
+MOST_SAID: Final = 10_000
 
 _log = logs.get(__name__)
 
@@ -172,5 +174,7 @@ class Watch:
     def _say(self, sentence: str) -> None:
         """Log a sentence once: the next look would find the same."""
         if sentence not in self._said:
+            if len(self._said) >= MOST_SAID:
+                self._said.clear()
             self._said.add(sentence)
             _log.warning(sentence)

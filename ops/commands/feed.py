@@ -55,7 +55,7 @@ def folder(
     if follow:
         from ops import stages
 
-        stages.run("producers", load_settings(), paths)
+        stages.run("producers", load_settings(), paths, polls=False)
         return
     _feed(paths, "dir", source, only_changed=changed)
 

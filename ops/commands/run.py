@@ -62,11 +62,14 @@ def run(
     inbox: Annotated[
         list[Path] | None, typer.Option("--inbox", help="producers: a folder to watch; may be repeated.")
     ] = None,
+    polls: Annotated[
+        bool, typer.Option("--poll/--no-poll", help="producers: poll the sources of feeds.toml, or leave them.")
+    ] = True,
 ) -> None:
     """One stage in the foreground, for containers; SIGTERM: it finishes what it has in work."""
     from ops import stages
 
-    stages.run(stage, load_settings(), inbox or ())
+    stages.run(stage, load_settings(), inbox or (), polls=polls)
 
 
 def pause(stage: StageName) -> None:

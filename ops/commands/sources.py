@@ -156,7 +156,7 @@ def poll_now(
     quiet_logs()
     with open_spool(settings) as spool:
         store = SourceStore(spool)
-        store.take_up(declared.of(settings))
+        store.add(declared.of(settings))
         names = [wanted for wanted, _, _ in store.due()] if name is None else [name]
         store.request_poll(*names)
     talk.print(f"{len(names):,} to be polled", highlight=False)
@@ -171,7 +171,7 @@ def _set_disabled(name: str, *, is_disabled: bool) -> None:
     quiet_logs()
     with open_spool(settings) as spool:
         store = SourceStore(spool)
-        store.take_up(declared.of(settings))  # a name may be named before its first poll
+        store.add(declared.of(settings))  # a name may be named before its first poll
         store.set_disabled(name, is_disabled)
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any, Final
@@ -14,10 +15,11 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding
 h1,h2,h3{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #ccc}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #e4e4e4}
-code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{background:#f4f4f4;padding:.75rem;overflow:auto}
+code,pre{font-family:ui-monospace,monospace;font-size:.9em}code{overflow-wrap:anywhere}pre{background:#f4f4f4;padding:.75rem;overflow:auto}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}pre{background:#242424}
 h2,th,td{border-color:#444}a{color:#8ab4f8}}
 """
+_CODE: Final = re.compile("`([^`]+)`")
 STYLE_HASH: Final = "sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
@@ -36,7 +38,7 @@ def render(document: dict[str, Any]) -> str:
             parts += _operation(path, method, operation)
     parts.append("<h2>Problems</h2><p>Every error is <code>application/problem+json</code> of one of these types.</p>")
     rows = [
-        (f"<code id={kind}>{kind}</code>", str(said.status), escape(said.title), escape(said.remedy))
+        (f"<code id={kind}>{kind}</code>", str(said.status), escape(said.title), _prose(said.remedy))
         for kind, said in KINDS.items()
     ]
     parts.append(_table(("type", "status", "what it is", "what to do"), rows))
@@ -46,18 +48,23 @@ def render(document: dict[str, Any]) -> str:
     return "".join(parts)
 
 
+def _prose(text: str) -> str:
+    """A description, which has its code between backticks."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
+
+
 def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
     needs = " · needs a key" if operation.get("security") else ""
     yield f"<h2><code>{method.upper()} {escape(path)}</code></h2><p><b>{escape(operation['summary'])}</b>{needs}</p>"
     for paragraph in operation.get("description", "").split("\n\n"):
-        yield f"<p>{escape(paragraph)}</p>"
+        yield f"<p>{_prose(paragraph)}</p>"
     if parameters := operation.get("parameters"):
         rows = [
             (
                 f"<code>{escape(given['name'])}</code>",
                 given["in"],
                 _type(given["schema"]),
-                escape(given.get("description", given["schema"].get("description", ""))),
+                _prose(given.get("description", given["schema"].get("description", ""))),
             )
             for given in parameters
         ]
@@ -68,7 +75,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[st
     answers = [
         (
             status,
-            escape(response["description"]),
+            _prose(response["description"]),
             "<br>".join(f"<code>{media}</code>: {_type(c.get('schema', {}))}" for media, c in _content(response)),
         )
         for status, response in operation["responses"].items()
@@ -81,9 +88,9 @@ def _content(response: dict[str, Any]) -> Any:
 
 
 def _shape(name: str, schema: dict[str, Any]) -> Iterator[str]:
-    yield f"<h3 id={escape(name)}>{escape(name)}</h3><p>{escape(schema.get('description', ''))}</p>"
+    yield f"<h3 id={escape(name)}>{escape(name)}</h3><p>{_prose(schema.get('description', ''))}</p>"
     rows = [
-        (f"<code>{escape(field)}</code>", _type(said), escape(said.get("description", "")))
+        (f"<code>{escape(field)}</code>", _type(said), _prose(said.get("description", "")))
         for field, said in schema.get("properties", {}).items()
     ]
     yield _table(("field", "type", ""), rows)

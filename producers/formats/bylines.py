@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from pipeline import identity
+
 MAX_NAMES: Final = 20
 MAX_NAME: Final = 90
 
@@ -51,7 +53,7 @@ def byline_of(given: Iterable[str]) -> str | None:
 
 
 def _parts(text: str) -> list[str]:
-    text = unicodedata.normalize("NFC", html.unescape(_TAG.sub(" ", html.unescape(text[:2000]))))
+    text = unicodedata.normalize("NFC", html.unescape(_TAG.sub(" ", html.unescape(identity.printable(text[:2000])))))
     return [
         inner for part in _SPLIT.split(text) for inner in _AND.split(_without_title(_SPACES.sub(" ", part).strip()))
     ]

@@ -196,6 +196,8 @@ def _read_xml(content: bytes, gathered: _Gathered) -> Literal["pages", "index"]:
             parser.close()
     except etree.XMLSyntaxError as error:
         gathered.wrong_xml = f"line {error.lineno or 1}"
+    except UnicodeDecodeError:  # &#xD800;, of which lxml makes no text
+        gathered.wrong_xml = "with a character that is none"
     except LookupError:  # an encoding that nobody knows
         pass
     reader.finish()

@@ -69,7 +69,10 @@ def read(url: str) -> Address:
     scheme = cast(Literal["http", "https"], parsed.scheme)
     selector = (parsed.path or "/") + (f"?{parsed.query}" if parsed.query is not None else "")
     port = parsed.port if parsed.port is not None else _DEFAULT_PORTS[scheme]
-    return Address(scheme, host.lower(), port, selector)
+    address = Address(scheme, host.lower(), port, selector)
+    if len(address.url) > MAX_URL:  # %XX is three characters for a byte of one
+        raise BadUrl(f"encoded it has {len(address.url):,} characters; {MAX_URL:,} are read")
+    return address
 
 
 def quoted(text: str) -> str:

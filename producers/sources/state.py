@@ -8,7 +8,7 @@ nothing and gives nothing a second delivery id: what was not kept is asked for a
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -40,6 +40,8 @@ SEEN_AGAIN: Final = timedelta(days=1)
 FREE_CHANGES: Final = 5
 CHANGE_PAUSE: Final = timedelta(minutes=10)
 LONGEST_CHANGE_PAUSE: Final = timedelta(hours=12)
+#: In the place of a digest: an entry that the first poll left out. Whatever it says later is no change of anything.
+LEFT_OUT: Final = b""
 #: A source that has left feeds.toml is remembered for so long, should it come back.
 FORGET_REMOVED: Final = timedelta(days=60)
 
@@ -138,8 +140,8 @@ class Seen:
         return cls(_short(entry.digest), at, at)
 
     def says(self, entry: Entry) -> bool:
-        """Whether the entry says the same still."""
-        return self.digest == _short(entry.digest)
+        """Whether the entry says the same still, or was left out and stays so."""
+        return self.digest in (LEFT_OUT, _short(entry.digest))
 
     def may_change(self, now: datetime) -> bool:
         """Whether another text of it is taken already: some feeds say something else at every poll."""
@@ -201,12 +203,23 @@ class SourceStore:
 
     # What people do with it.
 
+    def add(self, sources: Iterable[Source]) -> None:
+        """Have those known that nobody knows yet; all else about feeds.toml is up to the process that polls."""
+        now = datetime.now(UTC)
+        known = {standing.name for standing in self.all()}
+        new = [Standing.of(source, now) for source in sources if source.name not in known]
+        if new:
+            self._write(new, lambda connection: self._declare(connection, new), now)
+
     def take_up(self, sources: Iterable[Source], now: datetime | None = None) -> None:
-        """Bring what is known in line with feeds.toml: new sources, moved ones, those that are no longer there."""
+        """Bring what is known in line with feeds.toml: new sources, moved ones, those that are no longer there.
+
+        For the process that polls: nobody else writes what a poll does.
+        """
         now = now or datetime.now(UTC)
         known = {standing.name: standing for standing in self.all()}
         new: list[Standing] = []
-        changed: list[Standing] = []
+        changed: list[tuple[Standing, Standing]] = []
         for source in sources:
             standing = known.pop(source.name, None)
             if standing is None:
@@ -214,26 +227,28 @@ class SourceStore:
                 continue
             after = _as_declared(standing, source)
             if after != standing:
-                changed.append(replace(after, changed_at=now))
+                changed.append((standing, replace(after, changed_at=now)))
         forgotten: list[str] = []
         for removed in known.values():
             if removed.gone != REMOVED:
-                changed.append(replace(removed, gone=REMOVED, poll_requested_at=None, changed_at=now))
+                changed.append((removed, replace(removed, gone=REMOVED, poll_requested_at=None, changed_at=now)))
             elif now - removed.changed_at > FORGET_REMOVED:
                 forgotten.append(removed.name)
         if not (new or changed or forgotten):
             return
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.executemany(_sql("declare_source"), [_values(standing) for standing in new])
-            for standing in changed:
-                connection.execute(_sql("write_source"), _values(standing))
-                connection.execute(_sql("disable_source"), _values(standing))
+            self._declare(connection, new)
+            for before, after in changed:
+                granted = before.poll_requested_at if after.gone == REMOVED else None
+                connection.execute(_sql("write_source"), _values(replace(after, poll_requested_at=granted)))
+                if after.disabled != before.disabled:  # else a person may have said otherwise meanwhile
+                    connection.execute(_sql("disable_source"), _values(after))
             for name in forgotten:
                 connection.execute(_sql("forget_source"), {"name": name})
                 connection.execute(_sql("forget_seen"), {"source": name})
 
-        self._spool.append([row for standing in (*new, *changed) for row in self._told(standing, now)], also=write)
+        self._write([*new, *(after for _, after in changed)], write, now)
 
     def request_poll(self, *names: str) -> None:
         """Have sources polled as soon as their hosts allow it, by the process that polls."""
@@ -263,7 +278,7 @@ class SourceStore:
             if not is_disabled:
                 connection.execute(_sql("request_poll"), {"name": name, "now": now.timestamp()})
 
-        self._spool.append(self._told(after, now), also=write)
+        self._write([after], write, now)
 
     # What a poll does with it.
 
@@ -287,19 +302,22 @@ class SourceStore:
         now: datetime,
         rows: Sequence[Row] = (),
         seen: Sequence[Entry] = (),
+        left_out: Sequence[Entry] = (),
         pages: Sequence[Entry] = (),
         forget_before: datetime | None = None,
         stop: threading.Event | None = None,
     ) -> bool:
         """Keep all that came of one poll; False, with nothing kept, if `stop` was set before there was room.
 
-        `forget_before`: what was last seen before goes, but for what is in `seen`.
+        The wish that `after` has is the one that is granted; another one stays. `left_out`: seen, and never to be
+        taken. `forget_before`: what was last seen before goes, but for what is in `seen`.
         """
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(_sql("write_source"), _values(after))
             later = {entry.key for entry in pages} if self._remembers else ()
             marks = [_mark(after.name, entry, now) for entry in seen if entry.key not in later]
+            marks += [{**_mark(after.name, entry, now), "digest": LEFT_OUT} for entry in left_out]
             connection.executemany(_sql("write_seen"), marks)
             self._queue(connection, after.name, pages, now)
             if forget_before is not None:
@@ -329,6 +347,11 @@ class SourceStore:
     def pages_waiting(self) -> int:
         """How many pages are to be fetched."""
         return int(self._spool.select(_sql("count_pages"), {})[0][0])
+
+    def has_pages(self, source: str, least: int) -> bool:
+        """Whether a source has so many pages to fetch, or more."""
+        (found,) = self._spool.select(_sql("count_pages_of"), {"source": source, "most": least})
+        return bool(found[0] >= least)
 
     def keep_page(self, page: WaitingPage, rows: Sequence[Row], stop: threading.Event | None = None) -> bool:
         """Keep what came of a page, which is done with; False, with nothing kept, if `stop` was set before."""
@@ -364,6 +387,16 @@ class SourceStore:
                 for entry in entries
             ],
         )
+
+    def _declare(self, connection: sqlite3.Connection, new: Sequence[Standing]) -> None:
+        connection.executemany(_sql("declare_source"), [_values(standing) for standing in new])
+
+    def _write(
+        self, standings: Sequence[Standing], write: Callable[[sqlite3.Connection], None], now: datetime
+    ) -> None:
+        """Write what is not of a poll, and tell readers of it: it is little, and does not wait for a spool with room."""
+        rows = [row for standing in standings for row in self._told(standing, now)]
+        self._spool.append(rows, also=write, must_fit=False)
 
     def _told(self, standing: Standing, now: datetime) -> list[Row]:
         """The record that tells readers of a source."""

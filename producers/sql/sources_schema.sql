@@ -32,7 +32,7 @@ CREATE INDEX IF NOT EXISTS sources_requested ON sources (poll_requested_at) WHER
 CREATE TABLE IF NOT EXISTS seen_entries (
     source TEXT NOT NULL,
     key BLOB NOT NULL,
-    digest BLOB NOT NULL,
+    digest BLOB NOT NULL,  -- empty: it was left out by the first poll
     seen_at REAL NOT NULL,
     taken_at REAL NOT NULL,  -- when it last said something else
     changes INTEGER NOT NULL DEFAULT 0,

@@ -5,5 +5,5 @@ UPDATE sources SET
     succeeded_at = :succeeded_at, read_at = :read_at, newest_entry_at = :newest_entry_at, entries = :entries,
     new_entries = :new_entries, known_share = :known_share, failures = :failures, why = :why, reason = :reason,
     cadence = :cadence, pruned_at = :pruned_at, changed_at = :changed_at,
-    poll_requested_at = CASE WHEN poll_requested_at > :polled_at THEN poll_requested_at END
+    poll_requested_at = NULLIF(poll_requested_at, :poll_requested_at)  -- granted; by its value: clocks are set back
 WHERE name = :name;
