@@ -131,6 +131,12 @@ class Strangers:
         with self._lock:
             return [asked for asked in self._asked if path is None or urlsplit(asked.target).path == path]
 
+    def forget(self) -> int:
+        """Let go of what was noted of requests; gives how many they were."""
+        with self._lock:
+            asked, self._asked = len(self._asked), []
+        return asked
+
     def count(self, path: str) -> int:
         """How often a path was asked for."""
         return len(self.asked(path))

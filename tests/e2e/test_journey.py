@@ -212,11 +212,14 @@ def test_balance_says_balanced(instance: Instance) -> None:
 
 
 def test_status_shows_every_process(instance: Instance) -> None:
-    rows = {row["name"]: row for row in instance.news("status", "--json").rows()}
+    def all_running() -> dict[str, dict[str, Any]] | None:
+        found = {row["name"]: row for row in instance.news("status", "--json").rows()}
+        return found if {row["state"] for row in found.values()} == {"running"} else None
+
+    rows = until("all run; nobody waits for web", all_running, 60)
     said = instance.news("status")
 
-    assert list(rows) == ["supervisor", "kafka", "postgres", "producers", "deduplicate", "enrich", "sink"]
-    assert {row["state"] for row in rows.values()} == {"running"}
+    assert list(rows) == ["supervisor", "kafka", "postgres", "producers", "deduplicate", "enrich", "sink", "web"]
     assert rows["supervisor"]["pid"] == instance.supervisor.pid
     assert all(row["memory_mib"] > 0 for row in rows.values())
     assert rows["sink"]["lag"] is not None
