@@ -12,7 +12,7 @@ from pipeline.settings import Settings
 from producers.extraction import ExtractionPool
 from producers.formats import decoding, feeds
 from producers.formats.entries import Entry, Feed
-from producers.net.fetch import Fetcher, FetchFailed, Request, Response, Why
+from producers.net.fetch import PASSING, Fetcher, FetchFailed, Request, Response, Why
 from producers.net.robots_of import Robots
 from producers.sources import poll
 from producers.sources.answers import Failed, Read, Tools, Unchanged
@@ -200,7 +200,7 @@ def _failed(source: Source, found: Unchanged | Failed, robots: str, tools: Tools
     return Checked(
         source.url,
         failed=found.sentence,
-        is_away=found.why in poll.PASSING,
+        is_away=found.why in PASSING,
         feeds=named,
         answered_by=answered_by,
         robots=robots,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import readiness
+from pipeline.errors import Stop
 from pipeline.settings import Settings
 from producers import sender
 from producers.extraction import ExtractionPool
@@ -49,7 +50,7 @@ def run(
         if inboxes:
             # Made here, used there: SQLite asks that each thread opens its own.
             def watch() -> None:
-                with open_spool(settings) as spool:
+                with open_spool(settings) as spool, _ended_by(stop):
                     Watch(inboxes, spool, settings.producers.stable_seconds, pool.page).run(stop)
 
             work.append(watch)
@@ -77,7 +78,7 @@ def run(
         stack.callback(stop.set)  # called before the executor waits for its threads
         futures = [executor.submit(task) for task in work]
         readiness.mark()  # what comes now is kept, whether Kafka answers or not
-        _wait(futures, stop)
+        _wait(futures, stop, pool)
 
 
 @contextmanager
@@ -108,11 +109,22 @@ def drain(spool: Spool, bootstrap_servers: str, stop: threading.Event, timeout_s
         sender.wait_until_sent(spool, last_seq, stop, timeout_seconds)
 
 
-def _wait(futures: Sequence["Future[None]"], stop: threading.Event) -> None:
+@contextmanager
+def _ended_by(stop: threading.Event) -> Iterator[None]:
+    """The pool is closed when `stop` is set: who waited for a page then has it once more at the next start."""
+    try:
+        yield
+    except Stop:
+        if not stop.is_set():
+            raise
+
+
+def _wait(futures: Sequence["Future[None]"], stop: threading.Event, pool: ExtractionPool) -> None:
     while not stop.is_set():
         done, _ = wait(futures, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
         if done:
             break
     stop.set()
+    pool.close()  # a page that hangs is not waited for
     for future in futures:
         future.result()

@@ -19,9 +19,9 @@ from producers.feed import FeedCount, Progress, silent
 from producers.formats import decoding, feeds
 from producers.formats.entries import Entry
 from producers.formats.page_head import site_of
-from producers.net.fetch import Fetcher, FetchFailed, Request, Why
+from producers.net.fetch import PASSING, Fetcher, FetchFailed, Request, Why
 from producers.net.robots_of import Robots
-from producers.sources import declared, poll
+from producers.sources import declared
 from producers.sources.answers import Failed, Tools
 from producers.sources.declared import Source
 from producers.sources.scheduler import OneOff, Scheduler
@@ -88,6 +88,7 @@ def feed_web(
         except ValueError as error:
             raise SettingError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
     one_off = None if follow else OneOff(RETRY_SECONDS, since=since, is_typed=kind == "url")
+    asking = asking if follow else replace(asking, walk_seconds=float("inf"))
     called = {url: source or site_of(url) or url for url in urls}
     with spool.another() as own:
         store = SourceStore(own, is_ephemeral=True, remembers=only_changed)
@@ -107,8 +108,8 @@ def feed_web(
         failures = [(url, _with_feeds(url, failed, asking)) for url, failed in (one_off.failures if one_off else ())]
     return WebFeedCount(
         scheduler.count,
-        tuple((url, failed.sentence) for url, failed in failures if failed.why in poll.PASSING),
-        tuple((url, failed.sentence) for url, failed in failures if failed.why not in poll.PASSING),
+        tuple((url, failed.sentence) for url, failed in failures if failed.why in PASSING),
+        tuple((url, failed.sentence) for url, failed in failures if failed.why not in PASSING),
     )
 
 

@@ -4,12 +4,12 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from ops.web.problems import Problem
 from pipeline.errors import Unavailable
@@ -17,6 +17,7 @@ from pipeline.settings import Settings
 from producers import sender
 from producers.deliveries import Row
 from producers.extraction import ExtractionPool
+from producers.formats.page import Extract
 from producers.ingest import articles
 from producers.ingest.acknowledgements import Acknowledgements
 from producers.ingest.articles import Accepted, Refused
@@ -30,13 +31,27 @@ BODIES_AT_ONCE: Final = 4
 READING_THREADS: Final = 2
 #: Each waits for a process of the extraction pool.
 PAGE_THREADS: Final = 8
-#: What has no such field is surely no page.
-HTML: Final = b'"html"'
+#: Of one array; a stream has so many in work at once.
+MAX_PAGES: Final = 20
+#: Of all requests, in work or waiting for one of the threads: an array beyond them is put off, a stream waits.
+MAX_WAITING_PAGES: Final = 8 * MAX_PAGES
+LOOK_SECONDS: Final = 0.1
 #: A broker that takes nothing for so long although something waits is not ready.
 STUCK_SECONDS: Final = 30.0
 PROBE_SECONDS: Final = 1.0
 
 Result = TypeVar("Result")
+Results = list[Accepted | Refused]
+Whole = Callable[[Coroutine[Any, Any, Results]], Awaitable[Results]]
+"""Waits for results as long as there is somebody who waits for the answer, and gives the work up then."""
+
+
+class _IsPage(Exception):
+    """The text of the article stands in a page."""
+
+
+def _put_off(html: bytes | str, *, url: str | None, charset: str | None, now: datetime) -> NoReturn:
+    raise _IsPage
 
 
 class Desk:
@@ -56,7 +71,7 @@ class Desk:
         self.acknowledgements = acknowledgements
         self._spool = spool
         self._bootstrap_servers = bootstrap_servers
-        self._requests = self._body_bytes = 0
+        self._requests = self._body_bytes = self._pages = 0
         self._claimed: set[tuple[str, str]] = set()
         self._quotas = Quotas()
         self._readers = stack.enter_context(ThreadPoolExecutor(READING_THREADS, "reading"))
@@ -146,21 +161,68 @@ class Desk:
         finally:
             self._claimed.discard(name)
 
-    async def read(self, texts: Sequence[bytes | None], key: ApiKey) -> list[Accepted | Refused]:
-        """The articles in these texts, or why they are refused."""
+    async def aside(self, work: Callable[[], Result]) -> Result:
+        """What `work` gives, which takes long for some bodies, in a thread that reads."""
+        return await _in(self._readers, work)
 
-        def read(some: Sequence[bytes | None]) -> list[Accepted | Refused]:
+    async def read(self, texts: Sequence[bytes | None], key: ApiKey, whole: Whole | None = None) -> Results:
+        """The articles in these texts, or why they are refused.
+
+        `whole`: they are one request, which has so many pages at most and is put off where too many wait; raises
+        Problem `refused`, `busy`. A piece of a stream waits.
+        """
+
+        def read(text: bytes | None, extract: Extract) -> Accepted | Refused:
             now = datetime.now(UTC)
-            return [
-                articles.read(text, sources=key.sources, source=key.source, now=now, extract=self._extract)
-                for text in some
-            ]
+            return articles.read(text, sources=key.sources, source=key.source, now=now, extract=extract)
 
-        if not any(text is not None and HTML in text for text in texts):
-            return await _in(self._readers, lambda: read(texts))
+        def read_but_pages() -> list[Accepted | Refused | None]:
+            found: list[Accepted | Refused | None] = []
+            for text in texts:
+                try:
+                    found.append(read(text, _put_off))
+                except _IsPage:
+                    found.append(None)
+            return found
+
+        async def read_pages() -> Results:
+            done: Results = []
+            for start in range(0, len(pages), MAX_PAGES):
+                some = pages[start : start + MAX_PAGES]
+                async with self._room_for_pages(len(some), is_put_off=whole is not None):
+                    work = [_in(self._page_readers, partial(read, texts[i], self._extract)) for i in some]
+                    done += await asyncio.gather(*work)
+            return done
+
+        found = await self.aside(read_but_pages)
         # Pages take a thousand times as long as texts: side by side, and in threads of their own.
-        done = await asyncio.gather(*[_in(self._page_readers, partial(read, [text])) for text in texts])
-        return [result for (result,) in done]
+        pages = [i for i, result in enumerate(found) if result is None]
+        if whole is not None and len(pages) > MAX_PAGES:
+            raise Problem(
+                "refused",
+                f"{len(pages):,} articles have html and no body; of those one array holds {MAX_PAGES} at most. Send it "
+                "in parts, or as NDJSON.",
+                field="html",
+            )
+        done: Results = []
+        if pages:
+            done = await (whole(read_pages()) if whole is not None else read_pages())
+        of_pages = iter(done)
+        return [next(of_pages) if result is None else result for result in found]
+
+    @asynccontextmanager
+    async def _room_for_pages(self, count: int, *, is_put_off: bool) -> AsyncIterator[None]:
+        """Counts them while it is open. Raises Problem `busy`, or waits, where too many are in work."""
+        while self._pages and self._pages + count > MAX_WAITING_PAGES:
+            if is_put_off:
+                raise Problem("busy", f"{self._pages} pages wait for their text to be taken.", retry_after=5)
+            self.require_open()
+            await asyncio.sleep(LOOK_SECONDS)
+        self._pages += count
+        try:
+            yield
+        finally:
+            self._pages -= count
 
     async def find(self, once: Once) -> Kept | None:
         """What was kept of this request before. Raises Problem `other-request`."""

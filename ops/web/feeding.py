@@ -10,20 +10,23 @@ The order of things is the guarantee:
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from ops.web import shapes
-from ops.web.desk import Desk
+from ops.web.desk import Desk, Whole
 from ops.web.doors import AtDesk, Caller
 from ops.web.incoming import Incoming
 from ops.web.problems import Problem, responses
 from ops.web.streaming import JSON_LINES, Stream, StreamedAnswer
 from pipeline import metrics
 from pipeline.errors import Reason
+from pipeline.topics import KIB
 from producers.ingest import bodies
 from producers.ingest.articles import FORBIDDEN_SOURCE, Accepted, Refused
 from producers.ingest.bodies import BrokenBody, TooManyArticles
@@ -32,6 +35,12 @@ from producers.ingest.keys import ApiKey
 
 JSON: Final = "application/json"
 MAX_IDEMPOTENCY_KEY: Final = 255
+#: Of an answer that is kept for a repeat, packed: what ids take of 5000 articles, and some notes. Of more it has none.
+MAX_KEPT_ANSWER_BYTES: Final = 512 * KIB
+NOTES_LEFT_OUT: Final = (
+    "There are notes on this article. They were left out, for the answer is kept under its Idempotency-Key and would "
+    "be too long.",
+)
 #: Says that the answer is the one that was given, or would have been, before.
 REPLAYED: Final = "Idempotency-Replayed"
 
@@ -105,10 +114,11 @@ async def post_articles(
     with desk.request(), desk.room_for_body() as hold:
         incoming = Incoming(request, read_seconds=desk.settings.read_seconds, max_bytes=desk.settings.max_body_bytes)
         body = await incoming.whole(desk.settings.body_seconds, hold)
-        return await _answered(body, key, desk, _once(idempotency_key, key, body))
+        once = await _once(idempotency_key, key, body, desk)
+        return await _answered(body, key, desk, once, incoming.while_there)
 
 
-def _once(given: str | None, key: ApiKey, body: bytes) -> Once | None:
+async def _once(given: str | None, key: ApiKey, body: bytes, desk: Desk) -> Once | None:
     if given is None:
         return None
     found = _IDEMPOTENCY_KEY.fullmatch(given.strip())
@@ -119,14 +129,15 @@ def _once(given: str | None, key: ApiKey, body: bytes) -> Once | None:
             f"Idempotency-Key: 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters are wanted, as a UUID.",
             field="Idempotency-Key",
         )
-    return Once(key.id, name, hashlib.sha256(body).digest())
+    fingerprint = await desk.aside(lambda: hashlib.sha256(body).digest())
+    return Once(key.id, name, fingerprint)
 
 
-async def _answered(body: bytes, key: ApiKey, desk: Desk, once: Once | None) -> Response:
+async def _answered(body: bytes, key: ApiKey, desk: Desk, once: Once | None, whole: Whole) -> Response:
     with desk.claim(once):
         kept = await desk.find(once) if once is not None else None
         if kept is None:
-            kept = await _kept(body, key, desk, once)
+            kept = await _kept(body, key, desk, once, whole)
         if not await desk.is_acknowledged(kept):
             raise Problem(
                 "not-acknowledged",
@@ -139,24 +150,23 @@ async def _answered(body: bytes, key: ApiKey, desk: Desk, once: Once | None) -> 
     return Response(kept.answer, 202, {REPLAYED: "true"} if kept.is_repeat else None, JSON)
 
 
-async def _kept(body: bytes, key: ApiKey, desk: Desk, once: Once | None) -> Kept:
+async def _kept(body: bytes, key: ApiKey, desk: Desk, once: Once | None, whole: Whole) -> Kept:
     try:
-        found = bodies.split(body)
+        found = await desk.aside(lambda: bodies.split(body))
     except BrokenBody as error:
         raise Problem("broken-body", str(error)) from None
     except TooManyArticles:
         raise Problem("too-large", f"One array holds {bodies.MAX_ARTICLES:,} articles at most.") from None
     _count(found.texts, key, desk)
-    results = await desk.read(found.texts, key)
+    results = await desk.read(found.texts, key, whole)
     accepted = [result for result in results if isinstance(result, Accepted)]
     refused = [result for result in results if isinstance(result, Refused)]
     metrics.http_articles.labels(result="refused").inc(len(refused))
     if not accepted:
         raise _refusal(refused) if found.is_list else _single_refusal(refused[0])
-    said: dict[str, Any] = accepted[0].as_json()
-    if found.is_list:
-        said = {"accepted": len(accepted), "refused": len(refused), "results": _as_json(results)}
-    answer = json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
+    answer = _answer(results, is_list=found.is_list)
+    if once is not None and len(await desk.aside(lambda: zlib.compress(answer))) > MAX_KEPT_ANSWER_BYTES:
+        answer = _answer([_without_notes(result) for result in results], is_list=found.is_list)
     kept = await desk.keep([result.row for result in accepted], answer, once)
     metrics.http_articles.labels(result="repeated" if kept.is_repeat else "accepted").inc(len(accepted))
     return kept
@@ -170,6 +180,19 @@ def _count(texts: Sequence[bytes], key: ApiKey, desk: Desk) -> None:
     wait = desk.quota(key, len(texts))
     if wait is not None:
         raise Problem("rate-limited", f"This key sends {key.per_minute:,} articles a minute.", retry_after=wait)
+
+
+def _answer(results: Sequence[Accepted | Refused], *, is_list: bool) -> bytes:
+    if is_list:
+        accepted = sum(isinstance(result, Accepted) for result in results)
+        said: dict[str, Any] = {"accepted": accepted, "refused": len(results) - accepted, "results": _as_json(results)}
+    else:
+        (said,) = _as_json(results)
+    return json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _without_notes(result: Accepted | Refused) -> Accepted | Refused:
+    return replace(result, notes=NOTES_LEFT_OUT) if isinstance(result, Accepted) and result.notes else result
 
 
 def _as_json(results: Sequence[Accepted | Refused]) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ uvicorn reads on for as long as something comes, however slowly and however much
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -19,6 +19,8 @@ MAX_RATIO: Final = 100
 RATIO_FROM_BYTES: Final = 4 * MIB
 #: zlib's number for the gzip format with the largest window.
 _GZIP: Final = 31
+
+Result = TypeVar("Result")
 
 
 class Incoming:
@@ -47,6 +49,23 @@ class Incoming:
         except TimeoutError:
             raise Problem("too-slow", f"The body was not complete after {seconds:.0f} s.") from None
         return bytes(body)
+
+    async def while_there(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What `work` gives, once the whole body has come; given up with ClientDisconnect where the client goes."""
+        working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self._gone())
+        try:
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise ClientDisconnect
+            return working.result()
+        finally:
+            working.cancel()
+            leaving.cancel()
+            await asyncio.gather(working, leaving, return_exceptions=True)
+
+    async def _gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """What comes, unpacked. Raises as `whole` does."""

@@ -18,6 +18,9 @@ from producers.formats.lines import MAX_PIECE_BYTES, Line, Piece, Position, Read
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 MAX_COLUMNS: Final = 1000
+MAX_ROW_LINES: Final = 10_000
+#: … and so many at least, whatever came before.
+LEAST_ROW_LINES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class _Lines:
         self._found = found
         self._again: deque[Line] = deque()
         self._bytes = 0
+        self._most = MAX_ROW_LINES
         self.taken: list[Line] = []
 
     def __iter__(self) -> "_Lines":
@@ -63,15 +67,24 @@ class _Lines:
         line = self._again.popleft() if self._again else next(self._found)
         self.taken.append(line)
         self._bytes += line.piece.length + 1
-        if self._bytes > MAX_PIECE_BYTES or not line.piece.is_whole:
+        if self._bytes > MAX_PIECE_BYTES or not line.piece.is_whole or len(self.taken) > self._most:
             raise _TooLarge
         return line.piece.content.decode("utf-8", "surrogateescape") + ("\n" if line.is_terminated else "")
 
     def begin_row(self) -> None:
         self.taken, self._bytes = [], 0
 
+    def end_row(self) -> None:
+        """It was a row, good or bad: the next one may have so many lines more."""
+        self._most = min(MAX_ROW_LINES, self._most + len(self.taken))
+
     def keep_first_only(self) -> None:
-        """Give the lines of this row again, but for its first."""
+        """Give the lines of this row again, but for its first.
+
+        Rows may have fewer lines then. Were each line to open a cell that is never closed, each would cost the reading
+        of all that a row may have; so all of it together costs little more than what was gone through before.
+        """
+        self._most = max(LEAST_ROW_LINES, self._most // 4)
         self._again.extendleft(reversed(self.taken[1:]))
         self.taken = self.taken[:1]
 
@@ -131,6 +144,7 @@ def rows(read: Read, header: Header, start: Position) -> Iterator[CsvRow]:
             else:
                 cells = InvalidRecord(Reason.WRONG_SHAPE, f"The row is no CSV: {error}.")
         else:
+            source.end_row()
             if not any(cell.strip() for cell in found):
                 start = source.taken[-1].end
                 continue

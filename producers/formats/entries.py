@@ -28,6 +28,12 @@ CHARACTERS_PER_WORD: Final = 2
 MAX_CATEGORIES: Final = 100
 MAX_CATEGORY: Final = 500
 MAX_ENCLOSURES: Final = 100
+#: Characters of the addresses of one entry's enclosures. (Joined with that of their feed they are longer than it says.)
+MAX_ADDRESSES: Final = 65_536
+#: All entries together have so many times the characters of their feed at most: what it says once, each may repeat.
+MAX_GROWTH: Final = 4
+#: A feed that is small may do so.
+GROWTH_FROM: Final = 1_000_000
 #: A feed that asks to be left alone for longer than this is not believed, in seconds.
 MAX_TTL_SECONDS: Final = 7 * 86400.0
 
@@ -80,6 +86,10 @@ class Entry:
     categories: tuple[str, ...]
     enclosures: tuple[records.Enclosure, ...]
     notes: tuple[str, ...]
+
+    def __reduce__(self) -> tuple[type["Entry"], tuple[object, ...]]:
+        """Pickled as its values in order: dataclasses by themselves look all fields up anew for every entry."""
+        return Entry, tuple(getattr(self, name) for name in self.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +147,11 @@ class SaidByFeed:
     notes: list[str] = field(default_factory=list)
 
 
-def feed_of(said: SaidByFeed, now: datetime) -> Feed:
-    """The feed: of entries with the same key the first is kept, and ids that several articles share are no ids."""
+def feed_of(said: SaidByFeed, now: datetime, characters: int) -> Feed:
+    """The feed: of entries with the same key the first is kept, and ids that several articles share are no ids.
+
+    `characters`: how long it is, which bounds how much may come of it.
+    """
     notes = list(said.notes)
     if said.total > MAX_ENTRIES:
         notes.append(f"The feed has {said.total:,} entries; the first {MAX_ENTRIES:,} were taken.")
@@ -147,8 +160,12 @@ def feed_of(said: SaidByFeed, now: datetime) -> Feed:
     language = language_of(said.language)
     shared = _shared_ids(said.entries[:MAX_ENTRIES], said.base)
     kept: dict[str, Entry] = {}
-    doubles = blank = 0
+    doubles = blank = beyond = 0
+    left = max(GROWTH_FROM, MAX_GROWTH * characters)
     for one in said.entries[:MAX_ENTRIES]:
+        if left < 0:
+            beyond += 1
+            continue
         if not (one.title or one.summary or one.content or one.link or one.own_id):
             blank += 1
             continue
@@ -162,7 +179,14 @@ def feed_of(said: SaidByFeed, now: datetime) -> Feed:
         if entry.key in kept:
             doubles += 1
         else:
+            left -= _characters(entry)
+            if left < 0:
+                beyond += 1
+                continue
             kept[entry.key] = entry
+    if beyond:
+        were = "was" if beyond == 1 else "were"
+        notes.append(f"{_count(beyond)} {were} left out: all together say far more than the feed is long.")
     if doubles:
         notes.append(f"{_count(doubles)} stood in the feed already; the first was kept.")
     if blank:
@@ -195,6 +219,12 @@ def is_full(content: str | None, summary: str) -> bool:
         return False
     ending = _SHARED_BY.sub("", content[-_LAST_LINES:]).rstrip()[-_ENDING:]
     return not (_ELLIPSIS.search(ending) or _MORE.search(ending))
+
+
+def _characters(entry: Entry) -> int:
+    """How much the entry says, of all that may be long."""
+    texts = (entry.own_id, entry.url, entry.title, entry.byline, entry.text, *entry.categories, *entry.notes)
+    return sum(len(text) for text in texts if text) + sum(len(one.url) for one in entry.enclosures)
 
 
 def _count(entries: int) -> str:
@@ -288,10 +318,14 @@ def _categories(given: Sequence[str]) -> tuple[str, ...]:
 
 def _enclosures(given: Sequence[Attached], base: str) -> tuple[records.Enclosure, ...]:
     found: dict[str, records.Enclosure] = {}
+    left = MAX_ADDRESSES
     for one in given:
         url = _address(one.url, base)
         if url is None or len(url) > fields.MAX_LENGTHS["url"] or url in found or len(found) == MAX_ENCLOSURES:
             continue
+        left -= len(url)
+        if left < 0:
+            break
         length = (one.length or "").strip()
         is_length = length.isascii() and length.isdigit() and len(length) <= 15
         found[url] = records.Enclosure(

@@ -65,7 +65,7 @@ def parse(body: bytes, *, url: str, content_type: str | None, charset: str | Non
         _require_feed(text, url, content_type)
         said = xml_feed.read(text, url)
     said.notes[:0] = document.notes
-    return entries.feed_of(said, now)
+    return entries.feed_of(said, now, len(document.text))
 
 
 def discover(html: str, url: str) -> tuple[str, ...]:

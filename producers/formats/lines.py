@@ -55,6 +55,7 @@ class _Gathering:
 
     def __init__(self) -> None:
         self._content = b""
+        self._rest = bytearray()  # of a line that comes in pieces; most come in one
         self._length = 0
         self._hash: hashlib._Hash | None = None
 
@@ -63,12 +64,20 @@ class _Gathering:
         if self._hash is not None:
             self._hash.update(part)
             return
-        self._content = self._content + part if self._content else part
+        if not self._content:
+            self._content = part
+        else:
+            self._rest += part
         if self._length > MAX_PIECE_BYTES:
             self._hash = hashlib.sha256(self._content)
-            self._content = self._content[:BEGINNING_BYTES]
+            self._hash.update(self._rest)
+            self._content = (self._content[:BEGINNING_BYTES] + self._rest[:BEGINNING_BYTES])[:BEGINNING_BYTES]
+            self._rest = bytearray()
 
     def take(self) -> Piece:
+        if self._rest:
+            self._content += self._rest
+            self._rest = bytearray()
         piece = Piece(self._content, self._length, self._hash.hexdigest() if self._hash else None)
         self._content, self._length, self._hash = b"", 0, None
         return piece

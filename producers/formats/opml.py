@@ -1,5 +1,6 @@
 """A list of feeds (OPML) -> name, address and folder of each."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,8 @@ from producers.formats import decoding, fields, html_text
 #: Feeds of one list that are read.
 MAX_FEEDS: Final = 50_000
 MAX_NAME: Final = fields.MAX_LENGTHS["source"]
+
+_BEGIN: Final = re.compile("<opml", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,13 @@ def read(content: bytes, charset: str | None = None) -> Subscriptions:
     if not content.strip():
         raise InvalidRecord(Reason.EMPTY, "The list has nothing in it.")
     text = decoding.decoded(content, charset).text
-    if "<opml" not in text[:100_000].lower():
+    begin = _BEGIN.search(text, 0, 100_000)
+    if begin is None:
         raise InvalidRecord(Reason.UNSUPPORTED, "This is no OPML: there is no <opml> in it.")
     try:
-        # Bytes: listparser fetches a text that begins with http.
-        found = listparser.parse(b'<?xml version="1.0" encoding="utf-8"?>' + _without_declaration(text).encode())
+        # Bytes: listparser fetches a text that begins with http. Without the declaration: the characters are decoded
+        # already, whatever encoding it names.
+        found = listparser.parse(b'<?xml version="1.0" encoding="utf-8"?>' + text[begin.start() :].encode())
     except (etree.LxmlError, IndexError, KeyError, ValueError, AssertionError) as error:
         # Outlines that end and never began; lxml stops where its target does.
         raise InvalidRecord(
@@ -77,9 +82,3 @@ def read(content: bytes, charset: str | None = None) -> Subscriptions:
         raise InvalidRecord(Reason.NO_TEXT, "The OPML names no feed: no outline has an xmlUrl with a web address.")
     title = html_text.line(str(found["meta"].get("title") or ""), is_plain=True)[:MAX_NAME]
     return Subscriptions(title, tuple(feeds[:MAX_FEEDS]), tuple(notes))
-
-
-def _without_declaration(text: str) -> str:
-    """What follows the declaration: the characters are decoded already, whatever encoding it names."""
-    beginning = text.lower().find("<opml")
-    return text[beginning:]

@@ -28,6 +28,7 @@ MUCH_MORE: Final = 2.0
 LEAST_WORDS: Final = 60
 MAX_TITLE: Final = 1000
 MAX_HEADINGS: Final = 20
+MAX_TITLES: Final = 10
 
 _IN_ADDRESS: Final = re.compile(
     r"/(?P<year>(?:19|20)\d\d)[/-](?P<month>0?[1-9]|1[0-2])[/-](?P<day>0?[1-9]|[12]\d|3[01])(?=[/_-]|$)"
@@ -106,10 +107,10 @@ def _title(tree: HtmlElement, head: Head) -> str:
         for element in list(tree.iter("h1"))[:MAX_HEADINGS]
         if (heading := html_text.line(" ".join(element.text_content().split()[:200]), is_plain=True))
     ]
-    for said in head.titles:
+    shown_headings = [(heading, identity.normalised(heading)) for heading in headings]
+    for said in head.titles[:MAX_TITLES]:
         plain = identity.normalised(said).rstrip(". ")
-        for heading in headings:
-            shown = identity.normalised(heading)
+        for heading, shown in shown_headings:
             if shown == plain or (len(plain) > 20 and shown.startswith(plain)):
                 return heading[:MAX_TITLE]
             if len(shown) > 10 and plain.startswith(shown) and _SEPARATOR.match(said[len(heading) :]):

@@ -31,6 +31,10 @@ MAX_DATE_NOTES: Final = 5
 MAX_HEARD: Final = 4_000_000
 HEARD_PER_PIECE: Final = 5
 MAX_TAG_BYTES: Final = 1024 * 1024
+#: Levels of tags: a sitemap has five.
+MAX_DEPTH: Final = 64
+#: Of a plain list, comments and blank ones too.
+MAX_LINES: Final = 2 * MAX_ITEMS
 PIECE_BYTES: Final = 64 * 1024
 #: XML begins so far into the bytes, at the latest: before it stand blank lines, or a warning of PHP.
 BEGINNING_BYTES: Final = 4096
@@ -43,6 +47,8 @@ _FIELDS: Final = frozenset({
     ("loc",), ("lastmod",), ("news", "publication_date"), ("news", "title"), ("news", "publication", "name"),
     ("news", "publication", "language"),
 })  # fmt: skip
+_FIELD_LEVELS: Final = max(map(len, _FIELDS))
+_LINE: Final = re.compile(rb"[^\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +169,13 @@ class _Gathered:
 
 
 def _read_list(content: bytes, gathered: _Gathered) -> Literal["pages"]:
-    for line in content.decode("utf-8-sig", "replace").splitlines():
-        stated = line.strip()
+    # Line by line: a list of all of them would take thirty times the memory.
+    for count, line in enumerate(_LINE.finditer(content), 1):
+        # In UTF-8 a character has at most four bytes: what is cut off here is still too long for an address.
+        stated = line[0].removeprefix(codecs.BOM_UTF8).strip()[: 4 * (MAX_URL + 1)].decode("utf-8", "replace").strip()
         if stated and not stated.startswith("#"):
             gathered.add(Item(stated) if _is_url(stated) else None, stated)
+        gathered.is_full |= count >= MAX_LINES
         if gathered.is_full:
             break
     if not gathered.items:
@@ -230,7 +239,9 @@ class _Reader:
         elif name == self._member:
             self.finish()  # in broken XML the last one may not have been closed
             self._fields, self._depth = {}, len(self._path)
-        elif self._fields is not None and tuple(self._path[self._depth :]) in _FIELDS:
+        elif len(self._path) > MAX_DEPTH:
+            self._gathered.wrong_xml = f"in which tags stand {MAX_DEPTH} deep in one another"
+        elif self._fields is not None and self._within() in _FIELDS:
             self._text = []
 
     def data(self, text: str) -> None:
@@ -242,10 +253,14 @@ class _Reader:
     def end(self, _tag: str) -> None:
         """A tag closes."""
         if self._text is not None and self._fields is not None:
-            self._fields.setdefault(tuple(self._path[self._depth :]), " ".join("".join(self._text).split()))
+            self._fields.setdefault(self._within(), " ".join("".join(self._text).split()))
             self._text = None
         if self._path and self._path.pop() == self._member:
             self.finish()
+
+    def _within(self) -> tuple[str, ...]:
+        """The path within the address, to one level below all fields: tags that never close cost no more."""
+        return tuple(self._path[self._depth : self._depth + _FIELD_LEVELS + 1])
 
     def close(self) -> None:
         """The document ends."""

@@ -20,6 +20,10 @@ from producers.formats.lines import CHUNK_BYTES, Position, Read
 from producers.formats.packed import Damaged, Unpacker
 
 MAX_HEAD_BYTES: Final = 64 * KIB
+#: Behind damage, places are tried where a member may begin, with so much of the file each.
+MAX_CANDIDATES: Final = 100_000
+CANDIDATE_BYTES: Final = 160 * KIB
+CANDIDATE_STEP_BYTES: Final = 4 * KIB
 HTML_TYPES: Final = ("text/html", "application/xhtml+xml")
 _BEGIN: Final = b"WARC/"
 _BLANK_LINE: Final = b"\r\n\r\n"
@@ -223,19 +227,40 @@ def _broken(broken: _Broken, begin: int, end: Position) -> Broken:
 
 
 def _find_member(at: At, kind: packed.Kind, place: int, dictionary: packed.Dictionary | None) -> int | None:
-    """Where the next member that holds records begins, behind damage."""
+    """Where the next member that holds records begins, behind damage; None where none is found in reasonable time."""
     stream = _Stream(at(place), place)
+    tried = 0
     while len(held := stream.look(CHUNK_BYTES)) >= packed.BEGINNING_BYTES:
         for i in range(len(held) - packed.BEGINNING_BYTES + 1):
             if packed.kind_of(held[i : i + packed.BEGINNING_BYTES]) == kind:
-                candidate = Unpacker(at(stream.place + i), kind, stream.place + i, dictionary)
-                try:
-                    if candidate.read(len(_BEGIN)) == _BEGIN:
-                        return stream.place + i
-                except Damaged:
-                    continue
+                candidate = stream.place + i
+                if _holds_records(Unpacker(_little(at(candidate)), kind, candidate, dictionary)):
+                    return candidate
+                tried += 1
+                if tried >= MAX_CANDIDATES:
+                    return None
         stream.take(len(held) - packed.BEGINNING_BYTES + 1)
     return None
+
+
+def _holds_records(candidate: Unpacker) -> bool:
+    try:
+        return candidate.next_member() and candidate.read_member(len(_BEGIN)) == _BEGIN
+    except Damaged:
+        return False
+
+
+def _little(read: Read) -> Read:
+    """Enough of a member to see how it begins: a block of zstd has 128 KiB at most."""
+    left = CANDIDATE_BYTES
+
+    def read_little(most: int) -> bytes:
+        nonlocal left
+        given = read(min(most, left, CANDIDATE_STEP_BYTES))
+        left -= len(given)
+        return given
+
+    return read_little
 
 
 @dataclass(frozen=True, slots=True)

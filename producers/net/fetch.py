@@ -58,6 +58,11 @@ class Why(StrEnum):
     BAD_RESPONSE = "bad-response"
 
 
+#: What may be over by the next try; all else stays as it is.
+PASSING: Final = frozenset(
+    {Why.TOO_MANY, Why.SERVER_ERROR, Why.TIMEOUT, Why.DNS, Why.UNREACHABLE, Why.TLS, Why.BAD_RESPONSE}
+)
+
 _BY_STATUS: Final = {
     401: (Why.UNAUTHORISED, "wants a password; nothing here logs in."),
     407: (Why.UNAUTHORISED, "wants a password; nothing here logs in."),
@@ -112,7 +117,10 @@ class Response:
 
 
 class FetchFailed(Exception):
-    """There is no response: `why`, and a sentence for a person that names the host and what to do."""
+    """There is no response: `why`, and a sentence for a person that names the host and what to do.
+
+    `host`: who was asked last and said so, behind redirects another than that of the URL; None: nobody was asked.
+    """
 
     def __init__(
         self, why: Why, sentence: str, *, status: int | None = None, retry_after_seconds: float | None = None
@@ -122,6 +130,7 @@ class FetchFailed(Exception):
         self.sentence = sentence
         self.status = status
         self.retry_after_seconds = retry_after_seconds
+        self.host: str | None = None
 
 
 class Fetcher:
@@ -168,7 +177,11 @@ class Fetcher:
         seen = [address]
         is_moved = True  # so far every hop was permanent
         while True:
-            answer = self._answered(address, request, deadline)
+            try:
+                answer = self._answered(address, request, deadline)
+            except FetchFailed as failure:
+                failure.host = address.host
+                raise
             if isinstance(answer, Response):
                 return _moved(answer, seen) if is_moved and len(seen) > 1 else answer
             # To plain http is followed, as http itself is fetched; but it is not what a source is rewritten to.

@@ -29,6 +29,8 @@ class Tools:
     settings: FetchSettings
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], object] = time.sleep
+    walk_seconds: float = 300.0
+    """After so long no further file of a sitemap is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Failed:
     why: Why
     sentence: str
     retry_after_seconds: float | None = None
+    host: str | None = None
+    """Who said so, where a host did: behind redirects another than the one that was to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Read:
     language: str | None = None
     asked_seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
+    """What of it was not looked at, for there is too much of it."""
     is_partial: bool = False
     """Something of it could not be had this time."""
 

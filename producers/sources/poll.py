@@ -17,7 +17,7 @@ from producers.deliveries import Row
 from producers.formats.entries import Entry
 from producers.formats.page import Page
 from producers.net import urls
-from producers.net.fetch import FetchFailed, Request, Why
+from producers.net.fetch import PASSING, FetchFailed, Request, Why
 from producers.net.urls import BadUrl
 from producers.sources import cadence, intervals, sitemap_walk
 from producers.sources.answers import Answer, Failed, PageAnswer, Read, Tools, Unchanged, request
@@ -29,11 +29,9 @@ PRUNE: Final = timedelta(days=1)
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 #: A page that cannot be had for now is tried again after so many seconds each, then given up.
 PAGE_RETRY_SECONDS: Final = (300.0, 1800.0, 7200.0, 21600.0)
-
-#: What may be over by the next try; all else about a page stays as it is.
-PASSING: Final = frozenset(
-    {Why.TOO_MANY, Why.SERVER_ERROR, Why.TIMEOUT, Why.DNS, Why.UNREACHABLE, Why.TLS, Why.BAD_RESPONSE}
-)
+#: So many pages are queued by one poll at most (or as many as a first poll takes); the others come with the next.
+#: Nor is a source polled that has so many waiting.
+MOST_PAGES: Final = 1000
 
 
 def ask(source: Source, standing: Standing, tools: Tools, since: datetime | None = None) -> Answer:
@@ -46,7 +44,7 @@ def ask(source: Source, standing: Standing, tools: Tools, since: datetime | None
         is_sitemap = source.kind == "sitemap"
         found = sitemap_walk.walk(standing, tools, delay, since) if is_sitemap else _ask_feed(standing, tools)
     except FetchFailed as error:
-        found = Failed(error.why, error.sentence, error.retry_after_seconds)
+        found = Failed(error.why, error.sentence, error.retry_after_seconds, error.host)
     except InvalidRecord as error:
         found = Failed(Why.WRONG_TYPE, error.detail)
     return Answer(standing.url, asked_at, found, delay)
@@ -63,7 +61,7 @@ def ask_page(entry: Entry, tools: Tools) -> PageAnswer:
         response = tools.fetcher.get(Request(url, "page"))
         found = tools.pool.page(response.body, url=response.url, charset=response.charset, now=response.fetched_at)
     except FetchFailed as error:
-        found = Failed(error.why, error.sentence, error.retry_after_seconds)
+        found = Failed(error.why, error.sentence, error.retry_after_seconds, error.host)
     except InvalidRecord as error:
         found = error
     return PageAnswer(asked_at, found, delay)
@@ -115,6 +113,8 @@ class Outcome:
     after: Standing
     rows: tuple[Row, ...] = ()
     seen: tuple[Entry, ...] = ()
+    passed_over: tuple[Entry, ...] = ()
+    """Seen, and never to be taken."""
     pages: tuple[Entry, ...] = ()
     forget_before: datetime | None = None
     new: int = 0
@@ -202,18 +202,24 @@ def _after_read(
     share = (len(entries) - len(fresh)) / len(entries) if entries else 1.0
     hangs = intervals.overlap(len(entries), len(entries) - len(fresh), is_first=is_first)
     interval = intervals.next_interval(polled.interval_seconds, hangs, share, _bounds(source, read.asked_seconds))
+    by_page = [entry for entry in (*wanted, *changed) if _needs_page(source, entry)]
+    later = {entry.key for entry in by_page[max(MOST_PAGES, source.max_entries) :]}  # as if they were not there yet
+    taken = {entry.key for entry in wanted}
+    # By its date an entry is left out for now only; by its place in a long list for good.
+    passed_over = [entry for entry in fresh if entry.key not in taken] if since is None else []
+    unmarked = later | {entry.key for entry in passed_over}
     newest = max((at for e in entries if (at := _said_at(e)) is not None and at <= now), default=None)
     is_pruned = polled.pruned_at is not None and now - polled.pruned_at < PRUNE
     after = replace(
         polled,
         url=read.url,
         gone=None,
-        etag=read.etag,
-        modified=read.modified,
+        etag=None if later else read.etag,
+        modified=None if later else read.modified,
         interval_seconds=interval,
         next_poll_at=now + timedelta(seconds=intervals.jittered(interval, chance)),
         succeeded_at=polled.polled_at,
-        read_at=polled.read_at if read.is_partial and polled.read_at else polled.polled_at,
+        read_at=polled.read_at if (read.is_partial or later) and polled.read_at else polled.polled_at,
         newest_entry_at=newest or polled.newest_entry_at,
         entries=len(entries),
         new_entries=len(fresh),
@@ -230,6 +236,8 @@ def _after_read(
     pages: list[Entry] = []
     letters: list[Reason] = []
     for entry in reversed([*changed, *wanted]):  # the oldest first: so their order is that of the news
+        if entry.key in later:
+            continue
         spoken = replace(entry, language=source.language or entry.language or read.language)
         if _needs_page(source, spoken):
             pages.append(spoken)
@@ -238,6 +246,9 @@ def _after_read(
             rows.append(made.row)
             letters.extend(made.letters)
     said = [f"{source.name}: {note}" for note in read.notes] if is_first else []
+    said += [f"{source.name}: {note}" for note in read.cut]
+    if later:
+        said.append(f"{source.name}: {len(later):,} pages are left for the next polls.")
     left_out = len(fresh) - len(wanted)
     if left_out:
         said.append(f"{source.name}: of {len(fresh):,} entries the {len(wanted):,} newest are taken.")
@@ -249,11 +260,12 @@ def _after_read(
     return Outcome(
         after,
         tuple(rows),
-        (*fresh, *changed, *still),
+        tuple(entry for entry in (*fresh, *changed, *still) if entry.key not in unmarked),
+        tuple(passed_over),
         tuple(pages),
         None if is_pruned else _forget_before(source, polled, now),
-        new=len(fresh),
-        changed=len(changed),
+        new=sum(entry.key not in later for entry in fresh),
+        changed=sum(entry.key not in later for entry in changed),
         known=len(entries) - len(fresh) - len(changed),
         left_out=left_out,
         letters=tuple(letters),
@@ -293,9 +305,9 @@ def _bounds(source: Source, asked: float = 0.0) -> Bounds:
 
 
 def _needs_page(source: Source, entry: Entry) -> bool:
-    if source.full_text == "feed" or entry.url is None or not host_of(entry.url):
+    if source.full_text == "feed" or entry.url is None or (source.full_text == "auto" and entry.is_full):
         return False
-    return source.full_text == "page" or not entry.is_full
+    return bool(host_of(entry.url))
 
 
 @dataclass(frozen=True, slots=True)

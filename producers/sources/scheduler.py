@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pipeline import crash, logs, metrics
-from pipeline.errors import NewsError, SettingError, Unavailable
+from pipeline import crash, identity, logs, metrics
+from pipeline.errors import NewsError, SettingError, Stop, Unavailable
 from producers.feed import FeedCount, Progress, silent
-from producers.net.fetch import Why
+from producers.net.fetch import PASSING, Why
 from producers.net.hosts import Hosts
 from producers.sources import cadence, declared, intervals, poll
 from producers.sources.answers import Answer, Failed, PageAnswer, Read, Tools
@@ -41,8 +41,15 @@ STOP_SECONDS: Final = 3.0
 SAY_AGAIN_SECONDS: Final = 30.0
 DISK_PAUSE_SECONDS: Final = 1.0
 BUG_PAUSE_SECONDS: Final = 1.0
+#: Walks of sitemaps take minutes: one in so many threads is for them; those that it is not free for look again after a
+#: while. So do sources whose pages wait.
+WALKS_AMONG_THREADS: Final = 4
+WALK_WAIT_SECONDS: Final = 5.0
+PAGES_WAIT_SECONDS: Final = 300.0
 #: What is done once waits no longer for a host that says when it may be asked again.
 MOST_PATIENCE_SECONDS: Final = 60.0
+#: Of what an error says of itself; some quote all that they were given.
+MOST_SAID: Final = 300
 
 _log = logs.get(__name__)
 
@@ -88,6 +95,9 @@ class _Task:
     ask: Callable[[], Answer | PageAnswer]
     url: str
     page: WaitingPage | None = None
+    wished_at: datetime | None = None
+    """Of a poll that somebody wants: which wish it grants."""
+    is_walk: bool = False
 
     def broken(self, error: Exception) -> Answer | PageAnswer:
         """What is brought instead, where asking shows a bug."""
@@ -115,7 +125,7 @@ class OneOff:
         failed = outcome.failed
         if outcome.end != "dead-letter" or not isinstance(failed, Failed):
             return None
-        return failed if self.is_typed or failed.why in poll.PASSING else None
+        return failed if self.is_typed or failed.why in PASSING else None
 
 
 class Scheduler:
@@ -150,14 +160,17 @@ class Scheduler:
         self._refused: dict[str, Failed] = {}
         self._hosts = Hosts()
         self._hands = _Hands(threads)
+        self._most_walks = max(1, threads // WALKS_AMONG_THREADS)
+        self._walks = 0
         self._version = -1
         self._looked_at = self._gauged_at = self._said_full_at = float("-inf")
 
     def run(self, sources: "Sequence[Source] | FeedsFile", stop: threading.Event) -> None:
         """Poll until `stop` is set (or, one-off, until all is done)."""
         feeds = sources if isinstance(sources, FeedsFile) else None
+        if feeds is not None:
+            feeds.has_changed()  # since it was made: another process may have polled until now
         self.take_up(sources.sources if isinstance(sources, FeedsFile) else sources)
-        self._add_pages()
         with self._hands:
             while not stop.is_set() and not (self._one_off and self._is_done()):
                 if feeds is not None and feeds.has_changed():
@@ -188,6 +201,7 @@ class Scheduler:
         random.shuffle(overdue)  # neighbours in the file are often of one host
         for place, name in enumerate(overdue):
             self._schedule(Poll(name), clock + (0 if self._one_off else place * SPREAD_SECONDS))
+        self._add_pages()  # of a source that is enabled again, too
 
     # Who is due.
 
@@ -284,6 +298,7 @@ class Scheduler:
                 self._serve_again(host)
             else:
                 self._hosts.take(host)
+                self._walks += task.is_walk
                 self._hands.give(task)
 
     def _has_room(self) -> bool:
@@ -297,13 +312,29 @@ class Scheduler:
 
     def _task(self, host: str, job: Job) -> _Task | None:
         """What is to be asked for a job; None where it is no longer, or not yet, to be done."""
-        if isinstance(job, Poll):
-            source, standing = self._sources.get(job.name), self._store.get(job.name)
-            if source is None or standing is None or not standing.is_polled:
-                self._standing_in.discard(job)
-                return None
-            since = self._one_off.since if self._one_off else None
-            return _Task(host, job, lambda: poll.ask(source, standing, self._tools, since), standing.url)
+        return self._poll_task(host, job) if isinstance(job, Poll) else self._page_task(host, job)
+
+    def _poll_task(self, host: str, job: Poll) -> _Task | None:
+        source, standing = self._sources.get(job.name), self._store.get(job.name)
+        if source is None or standing is None or not standing.is_polled:
+            self._standing_in.discard(job)
+            return None
+        is_walk = source.kind == "sitemap"
+        if wait := self._wait_of(standing, is_walk=is_walk):
+            self._standing_in.discard(job)
+            self._schedule(job, time.monotonic() + wait)
+            return None
+        since = self._one_off.since if self._one_off else None
+        return _Task(
+            host,
+            job,
+            lambda: poll.ask(source, standing, self._tools, since),
+            standing.url,
+            wished_at=standing.poll_requested_at,
+            is_walk=is_walk,
+        )
+
+    def _page_task(self, host: str, job: Pages) -> _Task | None:
         page = self._store.next_page(job.host)
         if page is None:
             self._standing_in.discard(job)
@@ -318,6 +349,17 @@ class Scheduler:
             return _Task(host, job, lambda: PageAnswer(self._tools.clock(), refusal, 0.0), url, page)
         return _Task(host, job, lambda: poll.ask_page(page.entry, self._tools), url, page)
 
+    def _wait_of(self, standing: Standing, *, is_walk: bool) -> float:
+        """For how long a source is not to be asked yet; 0 for a person, who waits for it."""
+        if self._one_off is not None:
+            return 0.0
+        if is_walk and self._walks >= self._most_walks:
+            return WALK_WAIT_SECONDS
+        if standing.poll_requested_at is None and self._store.has_pages(standing.name, poll.MOST_PAGES):
+            _log.info(f"{standing.name} has many pages waiting: it is asked when there are fewer", source=standing.name)
+            return PAGES_WAIT_SECONDS
+        return 0.0
+
     # What came of it.
 
     def _collect(self, stop: threading.Event) -> None:
@@ -328,11 +370,14 @@ class Scheduler:
         while not stop.is_set() and (brought := self._hands.take(wait)) is not None:
             wait = 0.0
             task, answer = brought
+            self._walks -= task.is_walk
             if isinstance(answer, BaseException):
+                if stop.is_set():  # the pool of processes is closed by then
+                    return
                 raise answer
             self._hosts.give_back(task.host, answer.delay_seconds)
             if isinstance(answer.found, Failed) and answer.found.retry_after_seconds:
-                self._leave_alone(task.host, answer.found)
+                self._leave_alone(answer.found.host or task.host, answer.found)
             self._keep_through(task, answer, stop)
             self._standing_in.discard(task.job)
             if not stop.is_set():
@@ -354,7 +399,7 @@ class Scheduler:
             try:
                 if isinstance(answer, Answer):
                     assert isinstance(task.job, Poll)  # noqa: S101  whoever asks a source brings an Answer
-                    self._keep_poll(task.job.name, answer, stop)
+                    self._keep_poll(task.job.name, answer, task.wished_at, stop)
                 else:
                     assert task.page is not None  # noqa: S101
                     self._keep_page(task.page, answer, stop)
@@ -365,27 +410,21 @@ class Scheduler:
             else:
                 return
 
-    def _keep_poll(self, name: str, answer: Answer, stop: threading.Event) -> None:
+    def _keep_poll(self, name: str, answer: Answer, wished_at: datetime | None, stop: threading.Event) -> None:
         source, standing = self._sources.get(name), self._store.get(name)
         if source is None or standing is None or standing.url != answer.url:
             return  # feeds.toml has changed meanwhile
-        found = answer.found
+        standing = replace(standing, poll_requested_at=wished_at)
         try:
-            outcome = self._outcome(source, standing, answer)
+            outcome = self._kept_outcome(source, standing, answer, stop)
+        except (Unavailable, Stop):
+            raise
         except Exception as error:  # of what a stranger said: it must not end the polling of all others
-            found = _broken(name, error)
-            outcome = self._outcome(source, standing, replace(answer, found=found))
-        kept = self._store.keep_poll(
-            outcome.after,
-            now=self._tools.clock(),
-            rows=outcome.rows,
-            seen=outcome.seen,
-            pages=outcome.pages,
-            forget_before=outcome.forget_before,
-            stop=stop,
-        )
-        if not kept:
+            answer = replace(answer, found=_broken(name, error))
+            outcome = self._kept_outcome(source, standing, answer, stop)
+        if outcome is None:
             return
+        found = answer.found
         for entry in outcome.pages:
             self._add_pages_of(host_of(entry.url or ""))
         self._count_poll(found, outcome)
@@ -398,9 +437,12 @@ class Scheduler:
             self._progress(self.count, sentence)
         self._progress(self.count, None)
 
-    def _outcome(self, source: Source, standing: Standing, answer: Answer) -> poll.Outcome:
+    def _kept_outcome(
+        self, source: Source, standing: Standing, answer: Answer, stop: threading.Event
+    ) -> poll.Outcome | None:
+        """What came of a poll, which is kept; None where `stop` was set before there was room."""
         entries = answer.found.entries if isinstance(answer.found, Read) else ()
-        return poll.outcome(
+        outcome = poll.outcome(
             source,
             standing,
             answer,
@@ -410,6 +452,17 @@ class Scheduler:
             since=self._one_off.since if self._one_off else None,
             called=self._called.get(source.name),
         )
+        kept = self._store.keep_poll(
+            outcome.after,
+            now=self._tools.clock(),
+            rows=outcome.rows,
+            seen=outcome.seen,
+            left_out=outcome.passed_over,
+            pages=outcome.pages,
+            forget_before=outcome.forget_before,
+            stop=stop,
+        )
+        return outcome if kept else None
 
     def _count_poll(self, found: object, outcome: poll.Outcome) -> None:
         what = found.why.value if isinstance(found, Failed) else "read" if isinstance(found, Read) else "unchanged"
@@ -425,8 +478,24 @@ class Scheduler:
         self.count.left_out += outcome.left_out
 
     def _keep_page(self, page: WaitingPage, answer: PageAnswer, stop: threading.Event) -> None:
+        url = page.entry.url or ""
+        try:
+            self._keep_outcome_of_page(page, answer, stop)
+        except (Unavailable, Stop):
+            raise
+        except Exception as error:  # of what a stranger said, as above
+            try:
+                self._keep_outcome_of_page(page, replace(answer, found=_broken(url, error)), stop)
+            except (Unavailable, Stop):
+                raise
+            except Exception as again:  # not even that it failed can be told: it is in the log
+                _broken(url, again)
+                self._store.keep_page(page, (), stop)
+
+    def _keep_outcome_of_page(self, page: WaitingPage, answer: PageAnswer, stop: threading.Event) -> None:
         retries = self._one_off.retry_seconds if self._one_off else poll.PAGE_RETRY_SECONDS
-        if self._refused and host_of(page.entry.url or "") in self._refused:
+        said_by = answer.found.host if isinstance(answer.found, Failed) else None
+        if self._refused and not self._refused.keys().isdisjoint((host_of(page.entry.url or ""), said_by)):
             retries = ()
         outcome = poll.page_outcome(
             page,
@@ -484,7 +553,8 @@ class Scheduler:
 def _broken(what: str, error: Exception) -> Failed:
     """What a bug of ours about one source or page comes to: all of it in the log, and a failure of that one alone."""
     _log.error("a bug: what a stranger said could not be handled", what=what, exc_info=error)
-    sentence = f"What came could not be handled ({type(error).__name__}: {error}); this is a bug, the log has more."
+    said = " ".join(identity.printable(f"{type(error).__name__}: {error}").split())[:MOST_SAID]
+    sentence = f"What came could not be handled ({said}); this is a bug, the log has more."
     return Failed(Why.BAD_RESPONSE, sentence)
 
 
@@ -502,7 +572,7 @@ class FeedsFile:
     def __init__(self, path: Path, *, is_named: bool = True, look_seconds: float = FILE_SECONDS) -> None:
         self._path = path
         self._look_seconds = look_seconds
-        self._look_at = time.monotonic() + look_seconds
+        self._look_at = float("-inf")
         self.is_broken = False
         self._state = self._stat()
         self.sources: Sequence[Source] = () if self._state is None and not is_named else declared.read(path)

@@ -4,6 +4,7 @@ A site's own address stands for the sitemaps that its robots.txt names, or those
 is read again for what has changed of late: of an index those sitemaps, of a list those pages.
 """
 
+import time
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ def walk(standing: Standing, tools: Tools, delay_seconds: float, since: datetime
     max_files = sitemaps_of.MAX_FILES if is_first else MAX_FILES_AGAIN
     fetcher = _Polite(standing, tools, delay_seconds)
     try:
-        found = list(sitemaps_of.walk(fetcher, starts, since=since, max_files=max_files))
+        found = list(sitemaps_of.walk(fetcher, starts, since=since, max_files=max_files, is_over=fetcher.is_over))
     except _NotChanged as unchanged:
         response = unchanged.response
         return Unchanged(response.etag, response.modified, response.max_age_seconds)
@@ -47,7 +48,8 @@ def walk(standing: Standing, tools: Tools, delay_seconds: float, since: datetime
         etag=first.etag if is_list and first else None,
         modified=first.modified if is_list and first else None,
         asked_seconds=(first.max_age_seconds or 0.0) if first else 0.0,
-        notes=tuple(f"{note.url}: {note.sentence}" for note in found if isinstance(note, Note)),
+        notes=tuple(f"{note.url}: {note.sentence}" for note in found if isinstance(note, Note) and not note.is_cut),
+        cut=tuple(f"{note.url}: {note.sentence}" for note in found if isinstance(note, Note) and note.is_cut),
         is_partial=fetcher.has_failed,
     )
 
@@ -67,9 +69,17 @@ class _Polite:
         self._standing = standing
         self._tools = tools
         self._delay_seconds = delay_seconds
+        self._end_at = time.monotonic() + tools.walk_seconds
         self.files = 0
         self.first: Response | None = None
         self.has_failed = False
+
+    def is_over(self) -> bool:
+        """Whether this walk has taken its time; what it has not come to was not had."""
+        if time.monotonic() < self._end_at:
+            return False
+        self.has_failed = True
+        return True
 
     def get(self, wanted: Request) -> Response:
         if self.files:

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
@@ -23,6 +22,8 @@ from pipeline.errors import SettingError
 from pipeline.records import SourceKind, SourceState
 from producers.deliveries import Row
 from producers.formats.entries import Entry
+from producers.net import urls
+from producers.net.urls import BadUrl
 from producers.sources import cadence
 from producers.sources.cadence import Cadence
 from producers.sources.declared import Source
@@ -391,10 +392,8 @@ class SourceStore:
     def _declare(self, connection: sqlite3.Connection, new: Sequence[Standing]) -> None:
         connection.executemany(_sql("declare_source"), [_values(standing) for standing in new])
 
-    def _write(
-        self, standings: Sequence[Standing], write: Callable[[sqlite3.Connection], None], now: datetime
-    ) -> None:
-        """Write what is not of a poll, and tell readers of it: it is little, and does not wait for a spool with room."""
+    def _write(self, standings: Sequence[Standing], write: Callable[[sqlite3.Connection], None], now: datetime) -> None:
+        """Write what is not of a poll, and tell readers of it; it is little, and waits for no room."""
         rows = [row for standing in standings for row in self._told(standing, now)]
         self._spool.append(rows, also=write, must_fit=False)
 
@@ -415,10 +414,10 @@ class SourceStore:
 
 
 def host_of(url: str) -> str:
-    """The host whose patience an address takes; empty where it has none."""
+    """The host whose patience an address takes, read as it is when it is asked; empty where it has none."""
     try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
+        return urls.read(url).host
+    except BadUrl:
         return ""
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from ops import doctor, sources
+from ops import doctor, source_check, sources
 from ops.sources import Import, Names
 from pipeline.records import SourceState
 from pipeline.settings import DatabaseSettings, ProducerSettings, Settings
 from producers.formats.opml import Subscription
-from producers.sources import declared
+from producers.sources import declared, poll
 from producers.sources.declared import Source
 from producers.sources.state import REMOVED, SourceStore
 from producers.spool import Spool
@@ -394,3 +394,23 @@ def test_a_row_of_the_list_is_short() -> None:
         "failures": None,
         "reason": None,
     }
+
+
+def test_a_check_that_shows_a_bug_says_so_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(*_: object) -> None:
+        raise TypeError("what nobody thought of")
+
+    monkeypatch.setattr(poll, "ask", ask)
+
+    found = source_check.check(Source("a", "https://a.example/"), Settings())
+
+    assert found.failed == "What came could not be handled (TypeError: what nobody thought of); this is a bug."
+
+
+def test_a_command_in_another_folder_takes_no_source_away(news: News, tmp_path: Path) -> None:
+    declared.append(tmp_path / "feeds.toml", [Source("a", "https://a.example/"), Source("b", "https://b.example/")])
+    assert news("disable", "a").status == 0
+    (tmp_path / "feeds.toml").write_text("", encoding="utf-8")  # as if it were not there
+
+    assert news("enable", "a").status == 0
+    assert [row["state"] for row in news("list", "--json").rows()] == ["new", "new"]

@@ -1,4 +1,4 @@
-"""`news run producers` among strangers of every kind: nobody ends it or makes it grow, and the good ones get through."""
+"""`news run producers` among strangers of every kind: nobody ends it or makes it grow; the good ones get through."""
 
 import os
 import signal

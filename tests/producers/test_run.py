@@ -10,9 +10,10 @@ import pytest
 
 from pipeline.errors import SettingError
 from pipeline.settings import ExtractionSettings, ProducerSettings, Settings
-from producers import run
+from producers import extraction, run
 from producers.sources.state import SourceStore
 from tests import strangers as they
+from tests.producers import weak
 from tests.producers.sources.samples import item, rss
 from tests.strangers import Strangers
 
@@ -66,3 +67,28 @@ def test_a_feeds_toml_that_is_wrong_is_said_at_the_start(tmp_path: Path, strange
 
     with pytest.raises(SettingError, match=r"missing\.toml cannot be read"):
         run.run(nobody, settings, [], threading.Event())
+
+
+def test_a_page_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, strangers: Strangers, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr(run, "ExtractionPool", lambda settings: extraction.ExtractionPool(settings, weak.load))
+    feeds, inbox = tmp_path / "feeds.toml", tmp_path / "inbox"
+    feeds.touch()
+    inbox.mkdir()
+    (inbox / "a.html").write_text("<p>The harbour of Larvik opens later.</p>", encoding="utf-8")
+    (inbox / "b.html").write_text("<p>HANG</p>", encoding="utf-8")
+    settings = settings_of(tmp_path, feeds, strangers).model_copy(
+        update={"extraction": ExtractionSettings(processes=1, seconds_per_page=120)}
+    )
+
+    with ThreadPoolExecutor(1) as executor, run.open_spool(settings) as spool:
+        running = executor.submit(run.run, nobody, settings, [inbox], stop)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while spool.held().records < 1 and time.monotonic() < deadline and not running.done():
+            time.sleep(0.01)
+        stop.set()
+        running.result(DEADLINE_SECONDS)  # 120 seconds are not waited for
+
+        assert spool.held().records == 1  # the other is read again at the next start

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ops.web import desk
+from pipeline.errors import InvalidRecord, Reason
 from pipeline.topics import MAX_RAW_BYTES
+from producers.formats.page import Page
+from producers.ingest import bodies
 from tests.ops.web.serving import NDJSON, Answer, Broker, Service, serving
 from tests.running import until
 
@@ -140,6 +144,101 @@ def test_a_page_is_extracted(service: Service) -> None:
     (sent,) = [article for article in broker_of(service).articles if article.url == "https://a.example/page"]
     assert sent.body.startswith("The harbour of Bergen")
     assert "<p>" not in sent.body
+
+
+class HeldPages:
+    """Takes no text out of any page before it is told to, and counts those that it was given."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.told = threading.Event()
+
+    def __enter__(self) -> "HeldPages":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.told.set()
+
+    def page(self, html: bytes | str, **_: object) -> Page:
+        self.asked += 1
+        assert self.told.wait(60)
+        raise InvalidRecord(Reason.NO_TEXT, "No text was found.")
+
+
+@pytest.fixture
+def held_pages(monkeypatch: pytest.MonkeyPatch) -> HeldPages:
+    pages = HeldPages()
+    monkeypatch.setattr(desk, "ExtractionPool", lambda _: pages)
+    monkeypatch.setattr(desk, "PAGE_THREADS", 1)
+    return pages
+
+
+def test_one_array_has_few_pages(service: Service) -> None:
+    page = b'{"h\\u0074ml": "<p>A page.</p>"},'
+
+    answer = service.post(b"[" + page * 21 + b'{"body": "b"}]')
+    texts = service.post([{"html": "<p>A page.</p>", "body": "b"}] * 21)
+
+    assert (answer.status, kind_of(answer), answer.json["field"]) == (422, "refused", "html")
+    assert answer.json["detail"].startswith("21 articles have html and no body; of those one array holds 20 at most.")
+    assert texts.status == 202
+
+
+def test_the_pages_of_a_client_that_has_gone_are_not_extracted(tmp_path: Path, held_pages: HeldPages) -> None:
+    body = json.dumps([{"html": "<p>A page.</p>"}] * 10).encode()
+    with serving(tmp_path, max_requests=1) as service:
+        with service.open_raw() as connection:
+            connection.sendall(
+                b"POST /v1/articles HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"X-API-Key: %s\r\nContent-Length: %d\r\n\r\n%s" % (service.key.encode(), len(body), body)
+            )
+            until("the first page is in work", lambda: held_pages.asked == 1, 30)
+            assert service.post({"body": "b"}).status == 429
+
+        until("its place is free", lambda: service.post({"body": "b"}).status == 202, 30)
+        held_pages.told.set()
+    assert held_pages.asked == 1
+
+
+def test_an_array_is_put_off_where_too_many_pages_wait(
+    tmp_path: Path, held_pages: HeldPages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "MAX_WAITING_PAGES", 1)
+    with serving(tmp_path) as service:
+        answers: list[Answer] = []
+        thread = threading.Thread(target=lambda: answers.append(service.post({"html": "<p>One.</p>"})))
+        thread.start()
+        until("the first page is in work", lambda: held_pages.asked == 1, 30)
+
+        over = service.post({"html": "<p>Two.</p>"})
+        assert service.post({"body": "b"}).status == 202
+        held_pages.told.set()
+        thread.join(30)
+
+    assert (over.status, kind_of(over)) == (429, "busy")
+    assert [answer.status for answer in answers] == [422]
+
+
+def test_a_body_that_takes_long_to_cut_holds_up_nobody(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    cutting, others_are_answered, split = threading.Event(), threading.Event(), bodies.split
+
+    def cut_slowly(body: bytes) -> bodies.Body:
+        cutting.set()
+        assert others_are_answered.wait(60)
+        return split(body)
+
+    monkeypatch.setattr(bodies, "split", cut_slowly)
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(service.post(b"[[,,,")))
+    thread.start()
+    assert cutting.wait(30)
+
+    health = service.get("/healthz").status
+    others_are_answered.set()
+    thread.join(30)
+
+    assert health == 200
+    assert [answer.status for answer in answers] == [400]
 
 
 def test_a_key_is_needed_and_may_be_sent_in_two_ways(service: Service) -> None:

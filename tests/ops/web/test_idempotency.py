@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.web import feeding
 from producers.ingest.keys import KeyStore
 from producers.run import open_spool
 from tests.ops.web.serving import NDJSON, NOBODY, Answer, Broker, Service, settings_of
@@ -30,6 +31,19 @@ def test_a_repeat_has_the_same_answer_and_sends_nothing(service: Service) -> Non
     assert again.body == first.body
     assert (first.headers.get("idempotency-replayed"), again.headers["idempotency-replayed"]) == (None, "true")
     assert bodies_sent(service).count("Once.") == 1
+
+
+def test_an_answer_too_long_to_be_kept_has_no_notes(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = [{"body": f"Noted {n}.", "unknown": n} for n in range(3)]
+    monkeypatch.setattr(feeding, "MAX_KEPT_ANSWER_BYTES", 10)
+
+    first = service.post([*batch, {"body": "Plain."}], Idempotency_Key="long")
+    again = service.post([*batch, {"body": "Plain."}], Idempotency_Key="long")
+    not_kept = service.post(batch)
+
+    assert first.body == again.body
+    assert [result.get("notes") for result in first.json["results"]] == [[*feeding.NOTES_LEFT_OUT]] * 3 + [None]
+    assert not_kept.json["results"][0]["notes"] == ["Unknown fields left out: unknown."]
 
 
 def test_without_a_key_a_repeat_is_another_delivery(service: Service) -> None:

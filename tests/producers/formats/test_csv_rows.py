@@ -59,6 +59,33 @@ def test_a_bad_row_costs_itself_only(row: bytes, says: str) -> None:
     assert bad.end == after.start == Position(len(b"title,body\n1,one\n" + row + b"\n"), 3)
 
 
+@pytest.mark.timeout(60)
+def test_cells_that_are_never_closed_line_after_line_cost_little() -> None:
+    # Were each looked for to its end in all that a row may have, this would take hours.
+    bad = 100_000
+
+    found = rows_of(b"title,body\n" + b'b","\n' * bad + b"A,B\n")
+
+    assert len(found) == bad + 1
+    assert "never closed" in str(found[0].cells)
+    assert found[-1].cells == {"title": "A", "body": "B"}
+
+
+def test_long_rows_are_read_whole_again_behind_cells_that_are_never_closed() -> None:
+    rows = b'A,"%s"\n' % (b"line\n" * 100) * 5
+
+    found = rows_of(b"title,body\n" + b'A,"B\n' * 6 + b"A,B\n" * 400 + rows)
+
+    assert [row.cells["title"] for row in found[-5:] if isinstance(row.cells, dict)] == ["A"] * 5
+
+
+def test_a_row_has_an_end() -> None:
+    found = rows_of(b'title,body\nA,"' + b"\n" * 10_001 + b'"\nA,B\n')
+
+    assert isinstance(found[0].cells, InvalidRecord)
+    assert found[-1].cells == {"title": "A", "body": "B"}
+
+
 def test_a_row_may_begin_anywhere_in_the_file_again() -> None:
     content = b'title,body\n1,"one\nand more"\n2,two\n3,three\n'
     header = csv_rows.read_header(io.BytesIO(content).read)

@@ -54,6 +54,19 @@ def plainly(body: bytes) -> dict[str, Any]:
     return plain
 
 
+def test_a_long_link_of_the_feed_does_not_make_much_of_little() -> None:
+    link = f"<link>https://feeds.example/{'a' * 7000}/</link>"
+    pictures = "".join(f'<enclosure url="{n}"/>' for n in range(100))
+    items = "".join(f"<item><guid>{n}</guid><title>{n}</title>{pictures}</item>" for n in range(100))
+
+    feed = parse(rss(items, link))
+
+    assert 0 < len(feed.entries) < 100
+    assert sum(len(one.url) for one in feed.entries[0].enclosures) <= entries.MAX_ADDRESSES
+    assert sum(len(one.url) for e in feed.entries for one in e.enclosures) <= entries.GROWTH_FROM
+    assert feed.notes[-1].startswith(f"{100 - len(feed.entries)} entries were left out")
+
+
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name)
 def test_a_feed_is_read_as_its_expectation_says(path: Path) -> None:
     expectation = path.with_name(path.name + EXPECTED)

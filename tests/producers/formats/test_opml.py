@@ -36,6 +36,13 @@ def test_names_addresses_and_folders_are_read() -> None:
     )
 
 
+def test_letters_that_grow_when_they_are_small_shift_nothing() -> None:
+    found = opml.read(f"<!--{'İ' * 200}-->{LIST.partition('?>')[2]}".encode())
+
+    assert found.title == "Harbours & coasts"
+    assert len(found.feeds) == 3
+
+
 def test_a_list_that_is_cut_off_gives_what_came() -> None:
     assert [feed.name for feed in opml.read(LIST.encode()[:330]).feeds] == ["Café Quay"]
 

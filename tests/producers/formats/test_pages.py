@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import identity
 from pipeline.errors import InvalidRecord, Reason
 from producers.formats import bylines, leftovers, markup, page_head, pages
 from producers.formats.pages import Page
@@ -38,6 +39,22 @@ def test_a_golden_page_says_what_is_written_beside_it(name: str) -> None:
     plain["text"] = plain["text"].split("\n\n")
     assert plain.pop("extractor") == expected.pop("extractor", pages.EXTRACTOR)
     assert plain == expected
+
+
+def test_a_heading_is_compared_with_few_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+    normalise, calls = identity.normalised, []
+
+    def counted(text: str) -> str:
+        calls.append(text)
+        return normalise(text)
+
+    monkeypatch.setattr(identity, "normalised", counted)
+    titles = "".join(f'<meta property="og:title" content="Title {n}">' for n in range(2000))
+
+    found = read(page(titles, "".join(f"<h1>Heading {n}</h1>" for n in range(2000)) + BODY))
+
+    assert found.title == "Title 0"
+    assert len(calls) < 100
 
 
 @pytest.mark.parametrize(

@@ -213,9 +213,35 @@ def test_a_deep_tree_is_no_matter() -> None:
     assert "The XML is broken" in sitemap.notes[0]
 
 
+def test_tags_within_an_address_that_never_close_are_given_up() -> None:
+    # Were the path of each tag looked at, this would take hours.
+    sitemap = parse("<urlset><url><loc>https://a.example/1</loc></url><url>" + "<a>" * 300_000)
+
+    assert sitemap.items == (Item("https://a.example/1"),)
+    assert "64 deep in one another" in sitemap.notes[0]
+
+
+def test_lines_without_end_are_not_gone_through() -> None:
+    body = b"https://a.example/1\n" + b"#\n" * 100_000 + b"https://a.example/2\n"
+
+    sitemap = parse(body)
+
+    assert sitemap.items == (Item("https://a.example/1"),)
+    assert "or too much else" in sitemap.notes[0]
+
+
 @given(st.binary() | st.text().map(lambda text: urlset(f"<url><loc>https://a.example/{text}</loc></url>").encode()))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:
         parse(body)
     except InvalidRecord:
         return
+
+
+def test_a_character_that_is_none_costs_only_what_follows_it() -> None:
+    sitemap = parse(
+        "<urlset><url><loc>https://a.example/1</loc></url><url><loc>https://a.example/&#xD800;</loc></url></urlset>"
+    )
+
+    assert sitemap.items[0] == Item("https://a.example/1")
+    assert sitemap.notes

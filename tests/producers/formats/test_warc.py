@@ -204,6 +204,39 @@ def test_a_damaged_member_costs_itself_only(pack: Pack) -> None:
     assert found[1].at == len(pack(ONE))
 
 
+@pytest.mark.parametrize(("pack", "begin"), [(gzip_each, b"\x1f\x8b\x08\xff"), (zstd_each, b"\x28\xb5\x2f\xfd")])
+def test_a_member_behind_damage_is_not_looked_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, pack: Pack, begin: bytes
+) -> None:
+    content = pack(ONE) + begin * 20 + pack(TWO)
+    assert said(read(content)) == ["one", "unreadable", "two"]
+
+    monkeypatch.setattr(warc, "MAX_CANDIDATES", 10)
+    assert said(read(content)) == ["one", "unreadable"]
+
+
+def test_of_where_a_member_may_begin_little_is_read() -> None:
+    passed_over = b"\x50\x2a\x4d\x18\xff\xff\xff\x7f"  # of zstd: what follows is no text
+    content = zstd_each(ONE) + b"\x28\xb5\x2f\xfd" + passed_over * 20 + bytes(5_000_000)
+    count = 0
+
+    def counting(place: int) -> Read:
+        own = at_of(content)(place)
+
+        def read_counted(most: int) -> bytes:
+            nonlocal count
+            given = own(most)
+            count += len(given)
+            return given
+
+        return read_counted
+
+    found = list(warc.read(counting, START, MAX_BYTES))
+
+    assert said(found) == ["one", "unreadable"]
+    assert count < 3 * len(content)
+
+
 @pytest.mark.parametrize("pack", ALL)
 @pytest.mark.parametrize("lost", [10, 60])
 def test_a_file_that_is_cut_off_gives_what_came_and_says_so(pack: Pack, lost: int) -> None:

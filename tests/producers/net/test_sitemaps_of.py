@@ -107,10 +107,18 @@ def test_a_sitemap_below_that_is_away_is_a_note(strangers: Strangers, fetcher: F
     assert "It is a feed" in notes[1][1]
 
 
-def test_where_nothing_can_be_read_the_first_failure_is_raised(strangers: Strangers, fetcher: Fetcher) -> None:
-    with pytest.raises(FetchFailed) as failed:
-        walked(fetcher, strangers.url + "/sitemap.xml", strangers.at("/away.xml", does.status(503)))
-    assert failed.value.why is Why.NOT_FOUND
+def test_where_nothing_can_be_read_the_failure_is_raised_that_may_pass(strangers: Strangers, fetcher: Fetcher) -> None:
+    gone, away = strangers.at("/gone.xml", does.status(410)), strangers.at("/away.xml", does.status(503))
+    missing = strangers.url + "/sitemap.xml"
+
+    for starts, why in (
+        ((gone, missing, away), Why.SERVER_ERROR),
+        ((gone, missing), Why.NOT_FOUND),
+        ((gone,), Why.GONE),
+    ):
+        with pytest.raises(FetchFailed) as failed:
+            walked(fetcher, *starts)
+        assert failed.value.why is why
 
     with pytest.raises(InvalidRecord):
         walked(fetcher, strangers.at("/1.xml", does.fixed("{}", "application/xml")))
@@ -132,3 +140,23 @@ def test_robots_txt_says_where_sitemaps_are() -> None:
 
 def test_what_is_no_site_has_no_sitemaps() -> None:
     assert sitemaps_of.starts("a.example", robots.ALLOW_ALL) == ()
+
+
+def test_of_many_sitemaps_without_a_date_those_at_both_ends_are_read(strangers: Strangers, fetcher: Fetcher) -> None:
+    host = strangers.url
+    parts = [strangers.at(f"/{n}.xml", pages(f"{host}/page/{n}")) for n in range(6)]
+    start = strangers.at("/sitemap.xml", index(*parts))
+
+    found, notes = walked(fetcher, start, max_files=4)
+
+    assert found == [f"{host}/page/{n}" for n in (0, 5, 1)]
+    assert notes == [(parts[4], "More than 4 sitemaps; 3 were not looked at.")]
+
+
+def test_a_walk_that_takes_too_long_gives_what_it_has_read(strangers: Strangers, fetcher: Fetcher) -> None:
+    part = strangers.at("/1.xml", pages(strangers.url + "/a"))
+    start = strangers.at("/sitemap.xml", index(part))
+
+    (note,) = sitemaps_of.walk(fetcher, [start], is_over=lambda: True)
+
+    assert note == Note(part, "It takes too long; 1 sitemaps were not looked at.", is_cut=True)

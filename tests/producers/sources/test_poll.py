@@ -125,7 +125,7 @@ def test_a_first_poll_of_a_long_feed_takes_the_newest_and_remembers_the_rest() -
     found = outcome(read(*old_first), standing(), declared=source(max_entries=3))
 
     assert [article.source_item_id for article in articles(found.rows)] == ["e7", "e8", "e9"]
-    assert len(found.seen) == 10
+    assert (len(found.seen), len(found.passed_over)) == (3, 7)
     assert found.left_out == 7
     assert found.said == ("a: of 10 entries the 3 newest are taken.",)
 
@@ -336,3 +336,22 @@ def test_a_source_is_asked_for_all_it_has_when_it_failed_or_once_a_day() -> None
     assert request(polled_before(failures=1), "feed", NOW).etag is None
     assert request(polled_before(read_at=NOW - timedelta(days=2)), "feed", NOW).etag is None
     assert request(standing(), "feed", datetime.now(UTC)).etag is None
+
+
+def test_one_poll_queues_so_many_pages_and_the_others_come_with_the_next() -> None:
+    teasers = [entry(f"e{n}", is_full=False) for n in range(1500)]
+    changed = seen([replace(teaser, digest="before") for teaser in teasers])
+
+    for known in ({}, changed):
+        found = outcome(read(*teasers), polled_before(), known)
+        assert len(found.pages) == len(found.seen) == found.new + found.changed == 1000
+        assert (found.after.etag, found.after.read_at) == (None, polled_before().read_at)
+        assert "500 pages are left for the next polls" in found.said[0]
+
+    assert len(outcome(read(*teasers), standing(), declared=source(max_entries=50_000)).pages) == 1500
+
+
+def test_what_is_not_looked_at_is_said_each_time() -> None:
+    found = outcome(read(notes=("broken",), cut=("too many",)), polled_before())
+
+    assert found.said == ("a: too many",)

@@ -3,19 +3,22 @@
 import itertools
 import threading
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from producers.sources import poll
+from pipeline.errors import Unavailable
+from producers.sources import poll, scheduler
 from producers.sources.answers import Read
 from producers.sources.declared import Source
 from producers.sources.scheduler import FeedsFile
-from producers.sources.state import BY_COMMAND, REMOVED
+from producers.sources.state import BY_COMMAND, REMOVED, SourceStore
 from tests import strangers as they
 from tests.producers.sources.conftest import Polling
-from tests.producers.sources.samples import WORDS, html, item, rss
+from tests.producers.sources.samples import NOW, WORDS, entry, html, item, rss
 from tests.strangers import Asked, Strangers, Wire
 
 
@@ -153,6 +156,24 @@ def test_too_many_requests_hold_up_the_whole_host_for_as_long_as_it_says(
     assert standing.polled_at is not None
     assert (standing.next_poll_at - standing.polled_at).total_seconds() >= 3600
     assert strangers.count("/busy") == 1
+
+
+def test_a_host_that_redirects_is_not_held_for_what_another_says(polling: Polling, strangers: Strangers) -> None:
+    elsewhere = Strangers("127.0.0.2")
+    polling.fetching = {"allow_addresses": "127.0.0.0/8", "ports": f"{strangers.port},{elsewhere.port}"}
+    polling.threads = 1
+    with elsewhere:
+        link = strangers.at("/link", they.redirect(elsewhere.at("/busy", they.too_many(3600))))
+        theirs = elsewhere.at("/feed", they.fixed(rss(item("theirs"))))
+        own = strangers.at("/feed", they.fixed(rss(item("own"))))
+
+        with polling.of([rarely("link", link), often("own", own), often("theirs", theirs)]):
+            polling.until(lambda: polling.is_polled("link"))
+            before, then = strangers.count("/feed"), elsewhere.count("/feed")
+            polling.until(lambda: strangers.count("/feed") >= before + 10)
+
+        assert elsewhere.count("/feed") <= then + 1  # that may have been under way
+    assert polling.standing("link").why == "too-many"
 
 
 def test_what_is_gone_is_asked_no_more(polling: Polling, strangers: Strangers) -> None:
@@ -437,3 +458,135 @@ def test_a_json_feed_with_what_no_text_can_hold_is_delivered(polling: Polling, s
         polling.until(lambda: len(polling.articles()) == 2)
 
     assert polling.ids() == ["e\ufffd", "e\ufffd"]
+
+
+def test_what_cannot_be_kept_of_one_feed_is_its_failure_and_no_end_of_the_others(
+    polling: Polling, strangers: Strangers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = poll.outcome
+
+    def outcome(source: Source, *given: Any, **named: Any) -> poll.Outcome:
+        found = real(source, *given, **named)
+        bad = [entry("e2", byline="\ud800", url=f"{strangers.url}/missing")]
+        return replace(found, pages=tuple(bad)) if source.name == "a" and found.seen else found
+
+    monkeypatch.setattr(poll, "outcome", outcome)
+    feed = strangers.at("/feed", they.fixed(rss(item("e1"))))
+
+    with polling.of([rarely("a", feed), rarely("b", feed + "?b")]):
+        polling.until(lambda: polling.is_polled("a") and polling.is_polled("b"))
+
+    assert polling.ids() == ["e1"]
+    assert polling.standing("a").why == "bad-response"
+    assert "SerializationError" in (polling.standing("a").reason or "")
+
+
+def test_a_page_that_cannot_be_kept_does_not_end_the_polling(
+    polling: Polling, strangers: Strangers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page_outcome(*_given: Any, **_named: Any) -> poll.PageOutcome:
+        raise TypeError("what nobody thought of")
+
+    monkeypatch.setattr(poll, "page_outcome", page_outcome)
+    teaser = item("e1", text="", link=strangers.at("/page", they.page(html("The harbour of Larvik"))))
+    feed = strangers.at("/feed", they.fixed(rss(teaser)))
+    other = strangers.at("/other", they.fixed(rss(item("e2"))))
+
+    with polling.of([rarely("a", feed), often("b", other)]):
+        polling.until(lambda: strangers.count("/page") == 1 and polling.store.pages_waiting() == 0)
+        asked = strangers.count("/other")
+        polling.until(lambda: strangers.count("/other") > asked)
+
+
+def test_a_permanent_move_to_an_address_that_is_too_long_is_a_failure(polling: Polling, strangers: Strangers) -> None:
+    url = strangers.at("/feed", they.redirect("/" + "é" * 2700, 301))
+
+    with polling.of([rarely("a", url)]):
+        polling.until(lambda: polling.is_polled("a"))
+
+    assert polling.standing("a").why in ("bad-url", "redirects")
+
+
+def test_a_database_that_does_not_answer_is_no_failure_of_the_source(
+    polling: Polling, strangers: Strangers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "DISK_PAUSE_SECONDS", 0.01)
+    real, times = SourceStore.seen, itertools.count()
+
+    def seen(store: SourceStore, *given: Any) -> Any:
+        if next(times) == 0:
+            raise Unavailable("The spool cannot be used: database is locked.")
+        return real(store, *given)
+
+    monkeypatch.setattr(SourceStore, "seen", seen)
+    url = strangers.at("/feed", they.fixed(rss(item("e1"))))
+
+    with polling.of([rarely("a", url)]):
+        polling.until(lambda: polling.is_polled("a"))
+
+    assert (polling.ids(), polling.standing("a").failures, strangers.count("/feed")) == (["e1"], 0, 1)
+
+
+def test_a_source_with_many_pages_waiting_is_not_polled_until_a_person_wants_it(
+    polling: Polling, strangers: Strangers
+) -> None:
+    full = strangers.at("/full", they.fixed(rss(item("e1"))))
+    other = strangers.at("/other", they.fixed(rss(item("e2"))))
+    polling.store.take_up([rarely("full", full)], NOW)
+    late = datetime.now(UTC) + timedelta(days=1)
+    polling.store.queue_pages(
+        "full", [entry(f"p{n}", url=f"{strangers.url}/{n}") for n in range(poll.MOST_PAGES)], late
+    )
+
+    with polling.of([rarely("full", full), often("other", other)]):
+        polling.until(lambda: strangers.count("/other") >= 20)  # by then it would have had its turn
+        assert strangers.count("/full") == 0
+        polling.store.request_poll("full")
+        polling.until(lambda: strangers.count("/full") == 1)
+
+
+def test_sitemaps_take_a_quarter_of_the_threads(polling: Polling, strangers: Strangers) -> None:
+    with Strangers("127.0.0.2") as slow, Strangers("127.0.0.3") as second:
+        ports = f"{strangers.port},{slow.port},{second.port}"
+        polling.fetching = {"allow_addresses": "127.0.0.0/8", "ports": ports, "robots": False}
+        walks = [rarely(s.url, s.at("/map.xml", they.silent), kind="sitemap") for s in (slow, second)]
+        feeds = [often(f"{n}", strangers.at(f"/{n}", they.fixed(rss(item(f"e{n}"))))) for n in range(3)]
+
+        with polling.of([*walks, *feeds]):
+            polling.until(lambda: slow.count("/map.xml") + second.count("/map.xml") == 1)
+            asked = strangers.count("/0")
+            polling.until(lambda: strangers.count("/0") >= asked + 5)
+            assert slow.count("/map.xml") + second.count("/map.xml") == 1
+
+
+def test_pages_of_a_source_that_is_enabled_again_in_feeds_toml_go_on(
+    polling: Polling, strangers: Strangers, tmp_path: Path
+) -> None:
+    page = strangers.at("/page", they.page(html("The harbour of Larvik")))
+    url = strangers.at("/feed", they.status(500))
+    path = tmp_path / "feeds.toml"
+    text = f'[[source]]\nname = "a"\nurl = "{url}"\n'
+    path.write_text(text + "enabled = false\n", encoding="utf-8")
+    polling.store.queue_pages("a", [entry("e1", url=page, is_full=False)], NOW)
+
+    with polling.of(FeedsFile(path, look_seconds=0.01)):
+        polling.until(lambda: polling.store.get("a") is not None)
+        time.sleep(0.1)  # nothing is to happen
+        assert strangers.count("/page") == 0
+        path.write_text(text, encoding="utf-8")
+        polling.until(lambda: len(polling.articles()) == 1)
+
+
+def test_feeds_toml_is_read_again_by_who_had_to_wait_for_its_turn(
+    polling: Polling, strangers: Strangers, tmp_path: Path
+) -> None:
+    one, two = (strangers.at(f"/{n}", they.fixed(rss(item(f"e{n}")))) for n in (1, 2))
+    path = tmp_path / "feeds.toml"
+    path.write_text(f'[[source]]\nname = "one"\nurl = "{one}"\n', encoding="utf-8")
+    file = FeedsFile(path, look_seconds=3600)
+    path.write_text(f'[[source]]\nname = "two"\nurl = "{two}"\n', encoding="utf-8")
+
+    with polling.of(file):
+        polling.until(lambda: polling.is_polled("two"))
+
+    assert polling.store.get("one") is None

@@ -10,7 +10,7 @@ from pipeline import identity, topics
 from pipeline.errors import SettingError
 from pipeline.records import SourceState
 from producers.deliveries import Row
-from producers.sources.state import BY_COMMAND, IN_FILE, REMOVED, SourceStore, Standing
+from producers.sources.state import BY_COMMAND, IN_FILE, REMOVED, SourceStore, Standing, host_of
 from producers.spool import Spool
 from tests.producers.sources.samples import NOW, entry, source
 
@@ -26,6 +26,22 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 @pytest.fixture
 def store(spool: Spool) -> SourceStore:
     return SourceStore(spool)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://A.example:8080/x", "a.example"),
+        ("https://a.example./x", "a.example"),
+        ("http://[::1]/x", "::1"),
+        ("http://victim.example\\@a.example/x", "victim.example"),  # which is who is asked
+        ("mailto:a@b.example", ""),
+        ("http://[", ""),
+        ("", ""),
+    ],
+)
+def test_the_line_of_an_address_is_that_of_the_host_that_is_asked(url: str, host: str) -> None:
+    assert host_of(url) == host
 
 
 def rows_in(spool: Spool) -> list[Row]:
@@ -276,3 +292,64 @@ def test_an_old_spool_gets_the_tables(tmp_path: Path) -> None:
 
     with Spool(folder, MAX_BYTES) as spool:
         assert SourceStore(spool).all() == []
+
+
+def test_a_command_adds_what_is_new_and_takes_nothing_away(store: SourceStore) -> None:
+    store.take_up([source("a")], NOW)
+
+    store.add([source("b"), source("a", "https://elsewhere.example/")])
+    store.add([])
+
+    assert [(s.name, s.gone, s.url) for s in store.all()] == [
+        ("a", None, source().url),
+        ("b", None, source().url),
+    ]
+
+
+def test_a_spool_that_is_full_holds_up_no_command(tmp_path: Path) -> None:
+    with Spool(tmp_path / "full", 0) as spool:
+        store = SourceStore(spool)
+        store.take_up([source("a")], NOW)
+        store.add([source("b")])
+        store.set_disabled("a", True)
+
+        assert [state.name for state in told(spool)] == ["a", "b", "a"]
+
+
+def test_a_wish_is_granted_though_the_clock_is_set_back(store: SourceStore) -> None:
+    store.take_up([source("a")], NOW)
+    store.request_poll("a")
+
+    store.keep_poll(replace(known(store, "a"), polled_at=NOW - timedelta(days=365)), now=NOW)
+
+    assert store.requested() == []
+
+
+def test_an_entry_that_changes_does_not_begin_the_tries_of_its_page_anew(store: SourceStore) -> None:
+    store.queue_pages("a", [entry("e1")], NOW)
+    page = store.next_page("a.example")
+    assert page is not None
+    store.put_off_page(page, NOW + timedelta(hours=1))
+
+    store.queue_pages("a", [entry("e1", title="After")], NOW)
+
+    page = store.next_page("a.example")
+    assert page is not None
+    assert (page.entry.title, page.tries, page.next_try_at) == ("After", 1, NOW + timedelta(hours=1))
+
+
+def test_what_was_left_out_stays_left_out_whatever_it_says(store: SourceStore) -> None:
+    store.take_up([source("a")], NOW)
+    store.keep_poll(known(store, "a"), now=NOW, left_out=[entry("e1")])
+    store.keep_poll(known(store, "a"), now=NOW, seen=[entry("e1", digest="another")])
+
+    seen = store.seen("a", [entry("e1")])["e1"]
+    assert seen.says(entry("e1", digest="a third"))
+    assert seen.changes == 0
+
+
+def test_whether_a_source_has_many_pages_waiting(store: SourceStore) -> None:
+    store.queue_pages("a", [entry("e1"), entry("e2")], NOW)
+
+    assert [store.has_pages("a", least) for least in (1, 2, 3)] == [True, True, False]
+    assert not store.has_pages("b", 1)
