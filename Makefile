@@ -18,7 +18,7 @@ ifdef UV
 INSTALL = VIRTUAL_ENV=$(VENV) uv pip install --quiet
 NEW_VENV = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 else
-INSTALL = $(BIN)/python -m pip install --quiet
+INSTALL = $(BIN)/python -m pip install --quiet --quiet
 NEW_VENV = $(PYTHON) -m venv $(VENV)
 endif
 

@@ -56,7 +56,7 @@ def test_202_is_not_said_before_the_broker_has_it(service: Service) -> None:
 
 
 def test_a_broker_that_stays_away_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
-    with serving(tmp_path, acknowledge_seconds=0.3) as service:
+    with serving(tmp_path, acknowledge_seconds=2) as service:
         broker_of(service).go_away()
         answer = service.post({"body": "Safe text."}, Idempotency_Key="safe")
         assert (answer.status, kind_of(answer)) == (503, "not-acknowledged")

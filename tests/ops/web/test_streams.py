@@ -90,7 +90,7 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_one_is_read(service: Se
 
 
 def test_a_stream_that_is_not_acknowledged_says_how_far_it_came(tmp_path: Path) -> None:
-    with serving(tmp_path, acknowledge_seconds=0.5) as service:
+    with serving(tmp_path, acknowledge_seconds=3) as service:
         assert service.broker is not None
         broker = service.broker
 
