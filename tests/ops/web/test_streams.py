@@ -105,6 +105,7 @@ def test_a_stream_that_is_not_acknowledged_says_how_far_it_came(tmp_path: Path) 
         assert (whole.json["accepted"], whole.json["lines"]) == (1, 1)
 
         broker.come_back()
+        until("what was safe on disk is sent", lambda: len(broker.sent) == 2, 30)
         broker.sent.clear()
         each = service.post(stream(), type=NDJSON, Accept=NDJSON)
         assert [said["status"] for said in each.lines] == ["accepted", "problem"]
