@@ -39,7 +39,8 @@ def run(
     """
     # Here, for the commands that only ask how full the spool is need nothing that reads pages.
     from producers import web_feed
-    from producers.sources.scheduler import FeedsFile, Scheduler
+    from producers.sources.feeds_file import FeedsFile
+    from producers.sources.scheduler import Scheduler
     from producers.sources.state import SourceStore
 
     producers = settings.producers

@@ -24,7 +24,8 @@ from producers.net.robots_of import Robots
 from producers.sources import declared
 from producers.sources.answers import Failed, Tools
 from producers.sources.declared import Source
-from producers.sources.scheduler import OneOff, Scheduler
+from producers.sources.one_off import OneOff
+from producers.sources.scheduler import Scheduler
 from producers.sources.state import SourceStore
 from producers.spool import Spool
 

@@ -18,6 +18,8 @@ from producers.sources.state import Standing
 #: Some servers say 304 for ever: once a day a source is asked for all it has.
 ASK_WHOLE: Final = timedelta(days=1)
 
+Clock = Callable[[], datetime]
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -27,7 +29,7 @@ class Tools:
     robots: Robots
     pool: ExtractionPool
     settings: FetchSettings
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Clock = lambda: datetime.now(UTC)
     pause: Callable[[float], object] = time.sleep
     walk_seconds: float = 300.0
     """After so long no further file of a sitemap is asked for."""

@@ -2,7 +2,7 @@
 
 `ask` and `ask_page` wait for strangers, in any thread. `outcome` and `page_outcome` are functions of what they brought
 and of what was known: the rows to spool, what is seen now, the pages to fetch, and where the source stands then.
-Whoever keeps that in one transaction (sources/scheduler.py) may be killed at any point.
+Whoever keeps that in one transaction (sources/keeper.py) may be killed at any point.
 """
 
 from collections.abc import Mapping, Sequence

@@ -19,7 +19,8 @@ from producers.net.fetch import Fetcher
 from producers.net.robots_of import Robots
 from producers.sources.answers import Tools
 from producers.sources.declared import Source
-from producers.sources.scheduler import FeedsFile, Scheduler
+from producers.sources.feeds_file import FeedsFile
+from producers.sources.scheduler import Scheduler
 from producers.sources.state import SourceStore, Standing
 from producers.spool import Spool
 from tests.strangers import Strangers

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline.errors import Unavailable
-from producers.sources import poll, scheduler
+from producers.sources import keeper, poll
 from producers.sources.answers import Read
 from producers.sources.declared import Source
-from producers.sources.scheduler import FeedsFile
+from producers.sources.feeds_file import FeedsFile
 from producers.sources.state import BY_COMMAND, REMOVED, SourceStore
 from tests import strangers as they
 from tests.producers.sources.conftest import Polling
@@ -510,7 +510,7 @@ def test_a_permanent_move_to_an_address_that_is_too_long_is_a_failure(polling: P
 def test_a_database_that_does_not_answer_is_no_failure_of_the_source(
     polling: Polling, strangers: Strangers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "DISK_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(keeper, "DISK_PAUSE_SECONDS", 0.01)
     real, times = SourceStore.seen, itertools.count()
 
     def seen(store: SourceStore, *given: Any) -> Any:
