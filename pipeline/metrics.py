@@ -11,7 +11,12 @@ records_sent = Counter("news_records_sent_total", "Records the broker acknowledg
 dead_letters = Counter("news_dead_letters_total", "Records that can never succeed", ["stage", "reason"])
 decisions = Counter("news_decisions_total", "Deliveries decided, replays not counted", ["kind"])
 replays = Counter("news_replays_total", "Records seen again at the same raw coordinates, after a crash or rebalance")
+forgets = Counter("news_forgets_total", "Erased articles that the deduplication index was told to forget")
 rows_written = Counter("news_rows_written_total", "Rows written to PostgreSQL", ["table"])
+rows_retired = Counter("news_rows_retired_total", "Rows that retention removed from PostgreSQL", ["rule", "table"])
+retention_passes = Counter(
+    "news_retention_passes_total", "Times a sink went through what is to go", ["outcome"]
+)  # done, postponed, failed
 retries = Counter("news_retries_total", "Times a stage waited for a service and tried the same work again", ["stage"])
 batch_seconds = Histogram("news_batch_duration_seconds", "Time a stage spent on one batch", ["stage"], buckets=_SECONDS)
 log_wait_seconds = Histogram(

@@ -100,6 +100,8 @@ SourceKind = Literal["feed", "sitemap"]
 #: `gone`: its server says so for good (410), or it is declared no longer.
 Polled = Literal["ok", "failing", "disabled", "gone"]
 SourceAlarm = Literal["quiet", "empty", "all-known"]
+#: `withdrawn`: hidden from readers until it is `restored`. `erased`: its text is gone from the tables, for good.
+WithdrawalKind = Literal["withdrawn", "restored", "erased"]
 
 
 class Record(BaseModel):
@@ -292,8 +294,9 @@ class Verdict(BaseModel):
     current: Current | None = Field(None, description="of an article that was known before")
 
 
-#: The key of a record on articles.signatures that holds verdicts; all other keys are article ids.
+#: The keys of records on articles.signatures that are no signatures; all other keys are article ids.
 VERDICTS_KEY: Final = b"verdicts"
+FORGET_KEY: Final = b"forget"
 
 
 class Verdicts(Record):
@@ -303,6 +306,12 @@ class Verdicts(Record):
     """
 
     verdicts: tuple[Verdict, ...]
+
+
+class Forget(Record):
+    """articles.signatures: an article was erased; from here on no replica holds anything of its texts."""
+
+    article_id: UUID
 
 
 class Metadata(BaseModel):
@@ -467,6 +476,19 @@ class SourceState(Record):
     expected_gap_seconds: float | None = Field(None, ge=0, description="the longest silence that is usual for it")
     alarm: SourceAlarm | None = None
     alarm_since: Instant | None = Field(None, description="when what the alarm is about began")
+
+
+class Withdrawal(Record):
+    """articles.withdrawals: an article is taken back, shown again, or forgotten, and why.
+
+    Of one article `erased` stands whatever comes; else the word with the greatest `at`, where two have the same
+    `withdrawn`.
+    """
+
+    article_id: UUID
+    kind: WithdrawalKind
+    reason: Text = Field(min_length=1, max_length=2000, description="in words; kept when the text is erased")
+    at: Instant = Field(description="when it was said; orders the records of one article")
 
 
 def utc(milliseconds: int) -> datetime:

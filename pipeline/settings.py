@@ -95,6 +95,13 @@ def _user_agent(given: str) -> str:
     return given
 
 
+def _publication(given: str) -> str:
+    # Others call it by this name in CREATE SUBSCRIPTION: one that needs no quotes spares them a trap.
+    if re.fullmatch("[a-z_][a-z0-9_]{0,62}", given) is None:
+        raise _wrong_list("publication", "a name of small letters, digits and _ is wanted, 63 at most, no digit first")
+    return given
+
+
 def _parts(given: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in given.split(",") if part.strip())
 
@@ -122,6 +129,15 @@ class DatabaseSettings(_Group):
 
     url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/db; unset: the embedded one")
     transaction_timeout_seconds: float = Field(30, gt=0, description="a transaction longer than this is cut off")
+    reader_timeout_seconds: float = Field(
+        30,
+        gt=0,
+        le=86_400,
+        description="a query of a reader that takes longer is ended; a transaction may take 20 times as long",
+    )
+    publication: Annotated[str, AfterValidator(_publication)] | None = Field(
+        None, description="name of the logical publication that `news db migrate` makes (docs/database.md); unset: none"
+    )
 
 
 class DedupSettings(_Group):
@@ -229,6 +245,32 @@ class ExtractionSettings(_Group):
     seconds_per_page: float = Field(20, gt=0, description="a page or feed that takes longer is a dead letter")
 
 
+class RetentionSettings(_Group):
+    """NEWS_RETENTION__*: what PostgreSQL forgets, and when (docs/retention.md). Unset: it is kept for ever."""
+
+    versions_days: float | None = Field(
+        None, gt=0, le=36_500, description="texts that gave way to newer ones go after so long; unset: never"
+    )
+    copies_days: float | None = Field(
+        None, gt=0, le=36_500, description="articles that copy another one go when nothing came of them for so long"
+    )
+    articles_days: float | None = Field(
+        None, gt=0, le=36_500, description="articles go, with all of them, when nothing came of them for so long"
+    )
+    changes_days: float | None = Field(
+        None, gt=0, le=36_500, description="rows of news.changes go after so long: a reader that is later starts anew"
+    )
+    interval_seconds: float = Field(
+        3600, ge=1, le=30 * 86_400, description="how often a sink looks for what is to go; all sinks together"
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is forgotten."""
+        days = (self.versions_days, self.copies_days, self.articles_days, self.changes_days)
+        return any(each is not None for each in days)
+
+
 class MetricsSettings(_Group):
     """NEWS_METRICS__*"""
 
@@ -257,6 +299,7 @@ class Settings(BaseSettings):
     fetch: FetchSettings = FetchSettings()
     extraction: ExtractionSettings = ExtractionSettings()
     web: WebSettings = WebSettings()
+    retention: RetentionSettings = RetentionSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
@@ -278,7 +321,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             group, name = ours.removeprefix(PREFIX).lower().split("__")
             overrides[group] = {name: values[standard]}
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
         lines = [
             f"{variable(e['loc'])}: {_plain(e)}" + (f" (it is {e['input']!r})" if _may_be_shown(e["loc"]) else "")
@@ -287,6 +330,20 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingError("; ".join(lines)) from None
     except ValueError as error:  # pydantic-settings: a group given as something that is not JSON
         raise SettingError(f"A {PREFIX}* variable cannot be read: {error}") from None
+    _check_retention(settings)
+    return settings
+
+
+def _check_retention(settings: Settings) -> None:
+    """What deduplication may still refer to (an article that has not changed, a copy of it) must still be there."""
+    least = settings.dedup.window_days + settings.dedup.allowed_lag_days
+    for name in ("versions_days", "copies_days", "articles_days"):
+        days = getattr(settings.retention, name)
+        if days is not None and days < least:
+            raise SettingError(
+                f"{variable(('retention', name))}: at least {least:g}, as deduplication looks back so far "
+                f"({variable(('dedup', 'window_days'))} + {variable(('dedup', 'allowed_lag_days'))}) (it is {days:g})"
+            )
 
 
 def _plain(error: ErrorDetails) -> str:

@@ -22,6 +22,7 @@ ENRICHED: Final = "articles.enriched"
 REENRICH: Final = "articles.reenrich"
 DEAD_LETTER: Final = "articles.dead-letter"
 SOURCES: Final = "articles.sources"
+WITHDRAWALS: Final = "articles.withdrawals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def declared(window_days: float, allowed_lag_days: float, raw_partitions: int = 
         Topic(REENRICH, "versions to enrich again", records.StaleArticle, config=keep),
         Topic(DEAD_LETTER, "what can never succeed, with its reason", None, partitions=1, config=keep),
         Topic(SOURCES, "how each polled source is", records.SourceState, partitions=1, config=newest),
+        Topic(WITHDRAWALS, "articles taken back, shown again or erased", records.Withdrawal, partitions=1, config=keep),
     )
 
 

@@ -19,10 +19,10 @@ from pipeline import identity
 from pipeline.errors import Stop
 from pipeline.records import Current, Decision, Guard, Kind, Method, Signature, Verdict, utc
 from processors import entry, near
-from processors.entry import Entry
+from processors.entry import Entry, Forget
 from processors.near import SHORT_TEXT_WORDS, Match, Nearest, Text
 from processors.postings import Hashes
-from processors.window import LARGEST_SEGMENT, NO_ID, NO_ROW, Row, Window
+from processors.window import LARGEST_SEGMENT, NO_CONTENT, NO_ID, NO_ROW, Row, Window
 
 #: A text that so many versions say word for word is looked for among the newest of them that may be called its
 #: original, and those among so many of all.
@@ -111,6 +111,42 @@ class SignatureIndex:
             applied += _Portion(self._window, portion, self._rules_version, self._window_ms).apply()
         return applied
 
+    def forget(self, f: Forget) -> None:
+        """Take the next record of the log where it is this one: nothing of the article's texts is known any more.
+
+        What was decided about them stays; the article is known for the window from here on, as one that was erased.
+        """
+        window, key = self._window, _ARTICLE + f.article
+        window.prepare(1, 0, 0, f.log_ms)
+        window.now_ms = max(window.now_ms, f.log_ms)
+        window.forget(window.now_ms - self._window_ms)
+        lookup = _Lookup(window, [key])
+        for number in window.rows_of(f.article, lookup.hashes[0]):
+            window.erase(number, xxhash.xxh32_intdigest(_CONTENT + window.row(number).content))
+        newest = lookup.number(0, key)
+        number = window.append(_erased(f, window.now_ms))
+        window.post([(lookup.hashes[0], number, newest)], [near.NOTHING])
+
+    def is_forgotten(self, article: bytes) -> bool:
+        """Whether an article is known as one that was erased: its next delivery will be left without its text."""
+        key = _ARTICLE + article
+        number = _Lookup(self._window, [key]).number(0, key)
+        return number != NO_ROW and self._window.row(number).current_content == NO_CONTENT
+
+    def holding(self, articles: Sequence[bytes]) -> list[bytes]:
+        """Those of these articles of whose texts something is held."""
+        keys = np.array([xxhash.xxh32_intdigest(_ARTICLE + article) for article in articles], dtype=np.uint32)
+        posted = np.flatnonzero(self._window.newest(keys) != NO_ROW).tolist()
+        return [articles[i] for i in posted if self._holds(articles[i], int(keys[i]))]
+
+    def _holds(self, article: bytes, key: int) -> bool:
+        rows = map(self._window.row, self._window.rows_of(article, key))
+        return any(row.content != NO_CONTENT for row in rows)
+
+    def article(self, number: int) -> bytes:
+        """The article of a row."""
+        return self._window.row(number).article
+
     def rows(self, signatures: Sequence[Signature]) -> list[int]:
         """The rows of the records at these raw coordinates, NO_ROW for what has not passed through the log."""
         places = [_place(s.raw.topic_id.bytes, s.raw.partition, s.raw.offset) for s in signatures]
@@ -159,6 +195,8 @@ class SignatureIndex:
         row = self._window.row(number)
         article, own_version = UUID(bytes=row.article), _version(row.article, signature.text_digest)
         known_before = _KINDS[row.kind] not in ("new", "copy")
+        # Forgotten after it was decided: what the article said by then is not known any more.
+        overwritten = row.current_content == NO_CONTENT and row.current_version != NO_ID
         return Verdict(
             offset=log_offset,
             kind=_KINDS[row.kind],
@@ -180,7 +218,7 @@ class SignatureIndex:
                 content_hash=row.current_content.hex(),
                 observed_at=_EPOCH + row.current_observed * _MICROSECOND,
             )
-            if known_before
+            if known_before and not overwritten
             else None,
         )
 
@@ -282,6 +320,8 @@ class _Portion:
             v = _Verdict("redelivery", method, row.article, row.version, row.article, row.version, row.holder)
         elif known is None:
             v = self._first(i, e)
+        elif known.current_content == NO_CONTENT:
+            v = self._erased(e, known)
         else:
             v = self._again(i, e, known)
         number = self._remember(e, v, known, now_ms, sample)
@@ -333,6 +373,12 @@ class _Portion:
             match=match._replace(contains=NO_ID, resembles=NO_ID, guard=None) if match.same else Match(),
         )
 
+    def _erased(self, e: Entry, known: Row) -> _Verdict:
+        """A later delivery of an erased article, whatever it says: counted, and its text let through nowhere."""
+        method: Method = "item" if known.article != e.article else _METHODS_BY_NAME[e.identified_by]
+        version = _version(known.article, e.text_digest)
+        return _Verdict("redelivery", method, known.article, version, known.article)
+
     def _same_text(self, i: int, e: Entry, article: bytes) -> Match:
         exact = self._exact(i, e, article)
         if exact is not None:
@@ -380,6 +426,7 @@ class _Portion:
             elif not holds_text:
                 current = (*was[:3], observed)
         is_text = v.kind in ("new", "revision")
+        is_erased = current[0] == NO_CONTENT
         sets = e.shingles.tobytes() + e.numbers.tobytes() + e.names.tobytes() if is_text else b""
         m = v.match
         number = self._window.append(
@@ -393,8 +440,8 @@ class _Portion:
                 article=v.article,
                 version=v.version,
                 item=e.item or NO_ID,
-                content=e.content,
-                metadata=e.metadata,
+                content=NO_CONTENT if is_erased else e.content,
+                metadata=NO_ID if is_erased else e.metadata,
                 kind=_KIND_NUMBERS[v.kind],
                 method=_METHODS.index(v.method),
                 guard=_GUARDS.index(m.guard),
@@ -446,6 +493,47 @@ class _Portion:
         if key not in self._posts:
             self._posts[key] = (hashed, replaced)
         self._lookup.added[key] = number
+
+
+def _erased(f: Forget, now_ms: int) -> Row:
+    """What is left to know of an erased article."""
+    return Row(
+        log_offset=f.log_offset,
+        log_ms=now_ms,
+        raw_topic=NO_ID,
+        raw_partition=0,
+        raw_offset=0,
+        delivery=NO_ID,
+        article=f.article,
+        version=NO_ID,
+        item=NO_ID,
+        content=NO_CONTENT,
+        metadata=NO_ID,
+        kind=_KIND_NUMBERS["redelivery"],
+        method=0,
+        guard=0,
+        rules_version=0,
+        of=NO_ID,
+        of_version=NO_ID,
+        of_delivery=NO_ID,
+        same_text_as=NO_ID,
+        contains=NO_ID,
+        resembles=NO_ID,
+        score=math.nan,
+        threshold=math.nan,
+        holder=NO_ID,
+        current_content=NO_CONTENT,
+        current_version=NO_ID,
+        current_delivery=NO_ID,
+        current_observed=0,
+        source=0,
+        words=0,
+        shingle_count=0,
+        sets_at=0,
+        shingles=0,
+        numbers=0,
+        names=0,
+    )
 
 
 _PLACE: Final = b"p"

@@ -1,4 +1,7 @@
-"""articles.raw -> articles.decisions and articles.unique: say what each delivery is, let each text through once."""
+"""articles.raw -> articles.decisions and articles.unique: say what each delivery is, let each text through once.
+
+Beside it: articles.withdrawals -> articles.signatures, so that erased texts leave the index.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,6 +16,7 @@ from pipeline.settings import Settings
 from processors import fingerprint, guard, incoming, worker
 from processors.continuity import Continuity
 from processors.fingerprint import Prepared
+from processors.forgetting import Forgetting
 from processors.incoming import Incoming
 from processors.publisher import Outgoing, Publisher
 from processors.signature_log import SignatureLog
@@ -94,15 +98,20 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
 
-    async def open_step() -> tuple[Deduplicate, asyncio.Task[None]]:
+    async def open_step() -> tuple[Deduplicate, Forgetting, list[asyncio.Task[None]]]:
         publisher = await Publisher.open(bootstrap_servers, STAGE)
         signatures = await SignatureLog.open(
             bootstrap_servers, publisher, ids[topics.SIGNATURES], rules.version, window_ms, keep_ms, folder
         )
-        return Deduplicate(signatures, publisher, journal, rules), guard.watched(signatures.follow(), "signature log")
+        forgetting = await Forgetting.open(bootstrap_servers, states[topics.WITHDRAWALS].partitions, signatures)
+        beside = [
+            guard.watched(signatures.follow(), "signature log"),
+            guard.watched(forgetting.follow(), "forgetting"),
+        ]
+        return Deduplicate(signatures, publisher, journal, rules), forgetting, beside
 
     # The replica first, the group after: no partition waits for a replay.
-    step, following = loop.run_until_complete(open_step())
+    step, forgetting, beside = loop.run_until_complete(open_step())
     app = worker.app(STAGE, bootstrap_servers, settings)
     continuity = Continuity(topics.RAW, lambda: worker.committed(app, bootstrap_servers))
 
@@ -117,7 +126,9 @@ def run(bootstrap_servers: str, settings: Settings) -> NoReturn:
             # leaving the body acknowledges: a crash before this line repeats the batch, never loses it
 
     async def close() -> None:
-        following.cancel()
+        for following in beside:
+            following.cancel()
+        await forgetting.close()
         await step.signatures.close()
         await step.publisher.close()
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline import records
 from pipeline.records import Coordinates, Signature, Verdict, Verdicts
+from pipeline.records import Forget as ForgetRecord
 from processors.postings import Hashes
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=records.MAX_COUNT)]
@@ -87,6 +88,14 @@ class Entry(NamedTuple):
     numbers: Hashes
     names: Hashes
     verdict: Verdict | None = None
+
+
+class Forget(NamedTuple):
+    """A record of the log by which the texts of an article are forgotten."""
+
+    log_offset: int
+    log_ms: int
+    article: bytes
 
 
 def of(s: Signature, log_offset: int, log_ms: int, verdict: Verdict | None = None) -> Entry:
@@ -163,6 +172,11 @@ def read(value: bytes | None, log_offset: int, log_ms: int) -> Entry:
 def read_verdicts(value: bytes | None) -> Verdicts:
     """The verdicts in a Kafka value. Raises InvalidRecord."""
     return Verdicts.from_bytes(value)
+
+
+def read_forget(value: bytes | None, log_offset: int, log_ms: int) -> Forget:
+    """The article to forget in a Kafka value. Raises InvalidRecord."""
+    return Forget(log_offset, log_ms, ForgetRecord.from_bytes(value).article_id.bytes)
 
 
 def coordinates(entry: Entry) -> Coordinates:

@@ -149,6 +149,61 @@ class Postings:
             postings.append(at)
         return np.concatenate(places), np.concatenate(postings)
 
+    def remove(self, postings: Numbers) -> None:
+        """Take out postings of different hashes: nothing leads to them any more, nor do they say what they were of.
+
+        Their numbers are not given out again. It takes a step for each newer posting of the same hash.
+        """
+        spread = self._hashes[postings]
+        chains = self._find(spread)
+        newer, at = np.full(len(postings), NONE, dtype=np.int64), self.newest(chains)
+        asking = np.flatnonzero(at != postings)
+        while asking.size:
+            newer[asking] = at[asking]
+            at[asking] = self._next[at[asking]]
+            asking = asking[at[asking] != postings[asking]]
+        buckets = spread >> self._shift
+        for posting, chain, behind, bucket in zip(
+            postings.tolist(), chains.tolist(), newer.tolist(), buckets.tolist(), strict=True
+        ):
+            self._unlink(posting, chain, behind, bucket)
+        self._hashes[postings] = 0
+        self._next[postings] = NONE
+
+    def _unlink(self, posting: int, chain: int, newer: int, bucket: int) -> None:
+        """Take a posting out of its chain. `newer` is the one before it there, NONE where it is the newest."""
+        long = int(self._next[chain]) - int(_LONG)
+        if posting != chain:
+            older = self._next[posting]
+            if newer == NONE:
+                self._long["newest"][long] = older
+            else:
+                self._next[newer] = older
+            self._long["count"][long] -= 1
+        elif newer != NONE:  # the next oldest gives the chain its number
+            self._next[newer] = self._next[chain]
+            self._long["count"][long] -= 1
+            self._lead(bucket, chain, newer)
+        else:
+            self._lead(bucket, chain, self._behind(chain))
+
+    def _lead(self, bucket: int, chain: int, to: int) -> None:
+        """Make what led to a chain in its bucket lead to another one."""
+        before, at = NONE, int(self._heads[bucket])
+        while at != chain:
+            before, at = at, self._behind(at)
+        if before == NONE:
+            self._heads[bucket] = to
+        elif self._next[before] >= _LONG:
+            self._long["behind"][self._next[before] - _LONG] = to
+        else:
+            self._next[before] = to
+
+    def _behind(self, chain: int) -> int:
+        """The next chain in the bucket."""
+        at = self._next[chain]
+        return int(self._long["behind"][at - _LONG] if at >= _LONG else at)
+
     def chain(self, wanted: int) -> Iterator[int]:
         """All postings of one hash, the newest first."""
         chains = self.find(np.array([wanted], dtype=np.uint32))

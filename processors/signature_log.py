@@ -5,25 +5,30 @@ that order. A batch waits for its own records: behind or without a broker that i
 
 With its outcomes a worker appends the verdicts of its batch. A replica that starts takes them as they are: they may
 hang on records that have left the log since (docs/decisions/0008-verdicts-in-the-log.md).
+
+What was erased is forgotten by a record of the log too, so that all replicas forget it at the same place
+(docs/decisions/0018-forgotten-by-the-log.md).
 """
 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
-from uuid import UUID
+from typing import Final, NamedTuple, cast
+from uuid import UUID, uuid4
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError, OffsetOutOfRangeError
 
 from pipeline import backoff, events, logs, metrics, topics
 from pipeline.errors import InvalidRecord, Stop, Unavailable
-from pipeline.records import VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
+from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
+from pipeline.records import Forget as ForgetRecord
 from processors import entry
 from processors.decisions import Applied, SignatureIndex
-from processors.entry import Entry
+from processors.entry import Entry, Forget
 from processors.publisher import Outgoing, Publisher
 from processors.window import NO_ROW
 
@@ -55,6 +60,7 @@ class SignatureLog:
         self._moved = asyncio.Condition()
         self._following = False
         self._latest: deque[tuple[int, int]] = deque(maxlen=HOLD_RECORDS)  # (offset, row), decided here
+        self._erased: set[bytes] = set()
 
     @classmethod
     async def open(
@@ -121,7 +127,7 @@ class SignatureLog:
         """Apply the log as it grows, for ever. Raises Stop when going on would guess or forget."""
         while True:
             read = await self._read()
-            applied = self._apply([e for e in read if isinstance(e, Entry)])
+            applied = self._apply([what for what in read if not isinstance(what, Verdict)])
             metrics.replays.inc(sum(a.replay for a in applied))
             for kind, count in Counter(a.kind for a in applied if not a.replay).items():
                 metrics.decisions.labels(kind=kind).inc(count)
@@ -129,16 +135,42 @@ class SignatureLog:
             self._measure()
             async with self._moved:
                 self._moved.notify_all()
+            if self._erased:  # a worker that did not know of the erasure yet may have let its text in
+                live = self._index.window.live
+                await self._forget(self._erased & {self._index.article(a.row) for a in applied if a.row >= live})
 
-    def _apply(self, entries: Sequence[Entry]) -> list[Applied]:
+    def _apply(self, read: Sequence[Entry | Forget]) -> list[Applied]:
         """Take the next records of the log, and remember what this replica decided itself."""
-        applied = self._index.apply_all(entries)
-        self._latest += [
-            (e.log_offset, a.row) for e, a in zip(entries, applied, strict=True) if e.verdict is None and not a.replay
-        ]
+        applied: list[Applied] = []
+        for is_forget, records in groupby(read, lambda what: isinstance(what, Forget)):
+            if is_forget:
+                for forget in records:
+                    self._index.forget(cast("Forget", forget))
+                    metrics.forgets.inc()
+                continue
+            entries = cast("list[Entry]", list(records))
+            here = self._index.apply_all(entries)
+            self._latest += [
+                (e.log_offset, a.row) for e, a in zip(entries, here, strict=True) if e.verdict is None and not a.replay
+            ]
+            applied += here
         return applied
 
-    async def _read(self) -> list[Entry | Verdict]:
+    async def erase(self, articles: Iterable[UUID]) -> None:
+        """These articles were erased: nothing of their texts stays in the index of any worker, nor comes into it.
+
+        Returns when the log has what says so.
+        """
+        erased = {article.bytes for article in articles}
+        self._erased |= erased
+        await self._forget(erased)
+
+    async def _forget(self, articles: Iterable[bytes]) -> None:
+        held = self._index.holding(sorted(articles))
+        if held:
+            await self._publisher.publish([_forget_record(article) for article in held])
+
+    async def _read(self) -> list[Entry | Forget | Verdict]:
         """The next records of the log, in order."""
         try:
             batches = await self._consumer.getmany(LOG, timeout_ms=_POLL_MS)
@@ -148,7 +180,7 @@ class SignatureLog:
                 "shortened or made anew, and decisions without it would be guesses. Start the worker again: it replays "
                 "what there is; check the topic's retention (docs/operations.md)."
             ) from error
-        found: list[Entry | Verdict] = []
+        found: list[Entry | Forget | Verdict] = []
         for record in batches.get(LOG, ()):
             found += _parsed(record)
             self._next = record.offset + 1
@@ -176,17 +208,24 @@ class SignatureLog:
     async def decide(self, signatures: Sequence[Signature]) -> Decided:
         """Give these deliveries their place in the order; returns what each is, once this replica has passed them."""
         began = time.monotonic()
-        offsets = await self._append(
+        # The log knows for the window only that an article was erased: what comes later is told so before it.
+        erased = sorted(self._erased & {s.article_id.bytes for s in signatures})
+        unknown = [_forget_record(article) for article in erased if not self._index.is_forgotten(article)]
+        appended = await self._append(
             [
-                Outgoing(
-                    topics.SIGNATURES,
-                    str(s.article_id).encode(),
-                    s.to_bytes(),
-                    events.headers(s.delivery_id, topics.SIGNATURES, _SOURCE),
-                )
-                for s in signatures
+                *unknown,
+                *(
+                    Outgoing(
+                        topics.SIGNATURES,
+                        str(s.article_id).encode(),
+                        s.to_bytes(),
+                        events.headers(s.delivery_id, topics.SIGNATURES, _SOURCE),
+                    )
+                    for s in signatures
+                ),
             ]
         )
+        offsets = appended[len(unknown) :]
         highest = max(offsets)
         async with self._moved:
             await self._moved.wait_for(lambda: self._next > highest)
@@ -227,30 +266,41 @@ class SignatureLog:
 
 
 class _Held:
-    """Records that wait for their verdict, which stands a little later in the log."""
+    """Records that wait for their verdict, which stands a little later in the log, or for those before them."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[Entry | Forget] = deque()
         self._verdicts: dict[int, Verdict] = {}
 
-    def take(self, read: Sequence[Entry | Verdict], is_end: bool) -> list[Entry]:
+    def take(self, read: Sequence[Entry | Forget | Verdict], is_end: bool) -> list[Entry | Forget]:
         """Add what was read; returns, in order, what can be applied: all at the end of the log."""
         for what in read:
             if isinstance(what, Verdict):
                 self._verdicts[what.offset] = what
             else:
                 self._entries.append(what)
-        ready: list[Entry] = []
+        ready: list[Entry | Forget] = []
         while self._entries:
-            verdict = self._verdicts.pop(self._entries[0].log_offset, None)
-            if verdict is None and not is_end and len(self._entries) <= HOLD_RECORDS:
-                break
-            ready.append(self._entries.popleft()._replace(verdict=verdict))
+            first = self._entries[0]
+            if isinstance(first, Entry):
+                verdict = self._verdicts.pop(first.log_offset, None)
+                if verdict is None and not is_end and len(self._entries) <= HOLD_RECORDS:
+                    break
+                first = first._replace(verdict=verdict)
+            self._entries.popleft()
+            ready.append(first)
         return ready
 
 
-def _parsed(record: ConsumerRecord) -> Sequence[Entry | Verdict]:
+def _forget_record(article: bytes) -> Outgoing:
+    value = ForgetRecord(article_id=UUID(bytes=article)).to_bytes()
+    return Outgoing(topics.SIGNATURES, FORGET_KEY, value, events.headers(uuid4(), topics.SIGNATURES, _SOURCE))
+
+
+def _parsed(record: ConsumerRecord) -> Sequence[Entry | Forget | Verdict]:
     try:
+        if record.key == FORGET_KEY:
+            return [entry.read_forget(record.value, record.offset, record.timestamp)]
         if record.key == VERDICTS_KEY:
             return entry.read_verdicts(record.value).verdicts
         return [entry.read(record.value, record.offset, record.timestamp)]

@@ -36,6 +36,8 @@ _SETS_BYTES: Final = 1 << 30
 _SEGMENTS_PER_WINDOW: Final = 8
 
 NO_ID: Final = bytes(16)
+#: The content hash of what was erased.
+NO_CONTENT: Final = bytes(32)
 NO_ROW: Final = -1
 
 
@@ -81,6 +83,16 @@ class Row(NamedTuple):
 
 _ROW: Final = struct.Struct("<qq16siq16s16s16s16s32s16sBBBI16s16s16s16s16s16sdd16s32s16s16sqQIIQHHH")
 _LOG_MS: Final = struct.Struct("<8xq")
+_ARTICLE_AT: Final = struct.calcsize("<qq16siq16s")
+#: The article of a row, in two numbers.
+_ARTICLES: Final = np.dtype(
+    {
+        "names": ["first", "second"],
+        "formats": ["<u8", "<u8"],
+        "offsets": [_ARTICLE_AT, _ARTICLE_AT + 8],
+        "itemsize": _ROW.size,
+    }
+)
 _SHINGLES: Final = struct.Struct(f"<{_ROW.size - struct.calcsize('<QHHH')}xQH4x")
 
 
@@ -150,6 +162,32 @@ class _Segment:
     def shingles(self, number: int) -> Hashes:
         at, count = _SHINGLES.unpack_from(self._rows, (number - self.first) * _ROW.size)
         return np.frombuffer(self._sets, dtype=np.uint32, count=count, offset=at)
+
+    def rows_of(self, article: bytes, key: int) -> list[int]:
+        """All rows of an article, which is posted under `key`; reads all rows where there are any."""
+        if not any(self.row(self.first + int(self.key_rows[p])).article == article for p in self.keys.chain(key)):
+            return []
+        held = np.frombuffer(self._rows, dtype=_ARTICLES, count=self.count)
+        first, second = np.frombuffer(article, dtype="<u8").tolist()
+        at = np.flatnonzero((held["first"] == first) & (held["second"] == second))
+        return [self.first + i for i in at.tolist()]
+
+    def erase(self, number: int, content_key: int) -> None:
+        at, row = number - self.first, self.row(number)
+        if row.content == NO_CONTENT:  # there is nothing left to take out, a second time least of all
+            return
+        sets = bytes(4 * (row.shingles + row.numbers + row.names))
+        if os.pwrite(self._sets_file, sets, row.sets_at) < len(sets):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.samples.remove(np.arange(self.sample_starts[at], self.sample_starts[at + 1], dtype=np.int64))
+        content = [posting for posting in self.keys.chain(content_key) if self.key_rows[posting] == at]
+        for posting in content:
+            self.keys.remove(np.array([posting], dtype=np.int64))
+        without = row._replace(
+            content=NO_CONTENT, metadata=NO_ID, current_content=NO_CONTENT, words=0, shingle_count=0,
+            shingles=0, numbers=0, names=0,
+        )  # fmt: skip
+        _ROW.pack_into(self._rows, at * _ROW.size, *without)
 
     def has_room(self, rows: int, samples: int, sets_bytes: int) -> bool:
         return (
@@ -242,6 +280,20 @@ class Window:
             del self._segments[: len(gone)]
             # Giving hundreds of megabytes back to the system takes a while, and nobody waits for it.
             threading.Thread(target=gone.clear, daemon=True).start()
+
+    def rows_of(self, article: bytes, key: int) -> list[int]:
+        """All rows of an article that are held, whether in the window or not; `key` is the hash it is posted under."""
+        return [number for segment in self._segments for number in segment.rows_of(article, key)]
+
+    def erase(self, number: int, content_key: int) -> None:
+        """Overwrite all that a row holds of its text, also in the file of the sets, and what finds it by that.
+
+        `content_key` is the hash under which its content is posted, if it is. What was decided about it stays.
+        """
+        try:
+            self._of(number).erase(number, content_key)
+        except OSError as error:
+            raise self._no_room(error) from error
 
     def row(self, number: int) -> Row:
         """The row with this number."""

@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from ops.offline import Line
 from pipeline import topics
-from pipeline.records import Verdicts
+from pipeline.records import Forget, Verdicts
 
 FOLDER: Final = Path(__file__).parents[1] / "schemas"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -44,7 +44,10 @@ def wanted() -> dict[str, str]:
     line = _text("news-process-line", "one output line of `news process`", Line, _EveryField)
     about = f"{topics.SIGNATURES}, records with the key `verdicts`: what was decided about records before them"
     verdicts = _text(f"{topics.SIGNATURES}.verdicts", about, Verdicts, GenerateJsonSchema)
-    return {**found, f"{topics.SIGNATURES}.verdicts.json": verdicts, "news-process-line.json": line}
+    about = f"{topics.SIGNATURES}, records with the key `forget`: articles that were erased"
+    forget = _text(f"{topics.SIGNATURES}.forget", about, Forget, GenerateJsonSchema)
+    others = {f"{topics.SIGNATURES}.verdicts.json": verdicts, f"{topics.SIGNATURES}.forget.json": forget}
+    return {**found, **others, "news-process-line.json": line}
 
 
 def differences(folder: Path) -> list[str]:

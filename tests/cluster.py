@@ -8,8 +8,9 @@ from uuid import UUID
 from kafka import TopicPartition
 
 from pipeline import broker, cleaning
-from pipeline.records import VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
+from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Forget, Signature, Verdict, Verdicts
 from pipeline.topics import SIGNATURES
+from processors import entry
 from processors.decisions import SignatureIndex
 
 DEADLINE_SECONDS: Final = 60
@@ -51,8 +52,14 @@ def values_on(bootstrap_servers: str, topic: str) -> list[bytes]:
 
 
 def signatures_on(bootstrap_servers: str) -> list[Any]:
-    """The signatures in the signature log, without the verdicts about them."""
-    return [r for r in records_on(bootstrap_servers, SIGNATURES) if r.key != VERDICTS_KEY]
+    """The signatures in the signature log, without the verdicts about them, and without what is to be forgotten."""
+    return [r for r in records_on(bootstrap_servers, SIGNATURES) if r.key not in (VERDICTS_KEY, FORGET_KEY)]
+
+
+def forgotten_on(bootstrap_servers: str) -> list[UUID]:
+    """The articles that the signature log says to forget."""
+    told = [r.value for r in records_on(bootstrap_servers, SIGNATURES) if r.key == FORGET_KEY]
+    return [Forget.from_bytes(value).article_id for value in told]
 
 
 def verdicts_on(bootstrap_servers: str) -> list[Verdict]:
@@ -62,14 +69,17 @@ def verdicts_on(bootstrap_servers: str) -> list[Verdict]:
 
 
 def replayed(bootstrap_servers: str, log_id: UUID | None = None) -> list[Decision]:
-    """The decisions of an index that reads all signatures of the log from its beginning, and no verdicts."""
+    """The decisions of an index that reads all of the log from its beginning but the verdicts."""
     with broker.admin(bootstrap_servers) as client:
         found_id = broker.topic_states(client)[SIGNATURES].id
     known = SignatureIndex(log_id or found_id, cleaning.load_rules().version, WINDOW_MS)
-    return [
-        known.apply(Signature.from_bytes(r.value), r.offset, r.timestamp).decision
-        for r in signatures_on(bootstrap_servers)
-    ]
+    made: list[Decision] = []
+    for r in records_on(bootstrap_servers, SIGNATURES):
+        if r.key == FORGET_KEY:
+            known.forget(entry.read_forget(r.value, r.offset, r.timestamp))
+        elif r.key != VERDICTS_KEY:
+            made.append(known.apply(Signature.from_bytes(r.value), r.offset, r.timestamp).decision)
+    return made
 
 
 def shorten(bootstrap_servers: str, topic: str, begin: int) -> None:

@@ -29,6 +29,7 @@ from pipeline.records import (
     Target,
     TargetSentiment,
     UniqueArticle,
+    Withdrawal,
 )
 
 NOON = datetime(2026, 10, 13, 12, tzinfo=UTC)
@@ -185,6 +186,8 @@ RECORDS: dict[str, Record] = {
     ),
     "a stale article for any models": StaleArticle(decision=DECISION, metadata=METADATA, body=BODY, generation=1),
     "an enriched article": EnrichedArticle(decision=DECISION, metadata=METADATA, body=BODY, enrichment=ENRICHMENT),
+    "a withdrawal": Withdrawal(article_id=DECISION.article_id, kind="withdrawn", reason="agency kill", at=NOON),
+    "an erasure": Withdrawal(article_id=DECISION.article_id, kind="erased", reason="a court order", at=NOON),
     "a source": SOURCE_STATE,
     "a source that was never asked": SourceState(
         name="new",

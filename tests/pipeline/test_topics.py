@@ -12,6 +12,7 @@ from pipeline.records import (
     SourceState,
     StaleArticle,
     UniqueArticle,
+    Withdrawal,
 )
 from pipeline.settings import DedupSettings, KafkaSettings, Settings
 
@@ -29,6 +30,7 @@ def test_the_declared_topics_and_their_records() -> None:
         "articles.reenrich": StaleArticle,
         "articles.dead-letter": None,
         "articles.sources": SourceState,
+        "articles.withdrawals": Withdrawal,
     }
 
 

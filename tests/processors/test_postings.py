@@ -121,3 +121,38 @@ def test_memory_is_counted_as_postings_come() -> None:
     postings.add(hashes([1, 2, 2, 3, 2]))
 
     assert postings.nbytes - empty == 5 * 8 + 12
+
+
+@given(BATCHES, st.data())
+def test_what_was_removed_is_found_by_nothing_and_all_others_are_found_as_before(
+    batches: list[list[int]], data: st.DataObject
+) -> None:
+    postings, model = filled(batches)
+    for _ in range(data.draw(st.integers(1, 4))):
+        there = [value for value, numbers in sorted(model.items()) if numbers]
+        if not there:
+            break
+        gone = {v: data.draw(st.sampled_from(model[v])) for v in data.draw(st.sets(st.sampled_from(there)))}
+        postings.remove(np.array(sorted(gone.values()), dtype=np.int64))
+        for value, number in gone.items():
+            model[value].remove(number)
+        more = data.draw(st.lists(HASHES, max_size=6))
+        first = postings.add(hashes(more))
+        for number, value in enumerate(more, start=first):
+            model[value].insert(0, number)
+
+    for value, numbers in model.items():
+        assert list(postings.chain(value)) == numbers
+    asked = sorted(model)
+    chains = postings.find(hashes(asked))
+    assert postings.newest(chains).tolist() == [model[v][0] if model[v] else NONE for v in asked]
+    assert postings.counts(chains).tolist() == [len(model[v]) for v in asked]
+
+
+def test_what_was_removed_does_not_say_any_more_what_it_was_of() -> None:
+    postings, _ = filled([[7, 9], [7]])
+
+    postings.remove(np.array([2, 3], dtype=np.int64))
+
+    held = postings._hashes[1:4].tolist()
+    assert held == [7 * 0x9E3779B1 % 2**32, 0, 0]
