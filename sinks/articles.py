@@ -1,5 +1,6 @@
 """What readers of the HTTP API ask of schema news: a page of articles, one article. The SQL in sql/*.sql."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,7 +96,7 @@ def page(connection: Connection, wanted: Wanted, after: Place | None, limit: int
         "source": wanted.source,
         "since": wanted.since,
         "until": wanted.until,
-        "q": wanted.q,
+        "title": f"%{_literal(wanted.q)}%" if wanted.q else None,
         "after_time": after.first_seen_at if after else None,
         "after_id": after.article_id if after else None,
         "limit": limit,
@@ -116,3 +117,8 @@ def whole(connection: Connection, article_id: UUID) -> StoredArticle | None:
         with connection.cursor(row_factory=class_row(NamedEntity)) as names:
             entities = names.execute(statements.load("select_article_names"), arguments).fetchall()
     return StoredArticle(**row, entities=entities)
+
+
+def _literal(words: str) -> str:
+    """The words as a pattern that stands for themselves."""
+    return re.sub(r"([\\%_])", r"\\\1", words)

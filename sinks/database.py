@@ -1,12 +1,13 @@
 """One connection to PostgreSQL that is opened again when it is lost, and whose errors become ours."""
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from pipeline.errors import SettingError, Stop, Unavailable
+from pipeline.errors import Exit, SettingError, Stop, Unavailable
+from sinks import roles, schema
 from sinks.deadline import deadline
 
 Connection = psycopg.Connection[Any]
@@ -14,6 +15,18 @@ Result = TypeVar("Result")
 
 #: SQLSTATE classes that pass: connection, resources, operator, system, lock, serialisation and deadlock.
 _AWAY_CLASSES: Final = ("08", "53", "57", "58", "55", "40")
+_SET: Final = "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS setting (name, value)"
+#: What a server says that will say it again; in English, the only language that can be told apart without a SQLSTATE,
+#: which libpq does not hand on for a connection that was not made.
+_REFUSALS: Final = (
+    "authentication failed",
+    "no password supplied",
+    "password was not provided",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "permission denied for database",
+)
 #: A server that became a standby, and sessions that the server ended.
 _AWAY_STATES: Final = ("25006", "25P03", "25P04")
 #: Not null, check, and "a row is too big": the record's doing. All of class 22 too.
@@ -34,6 +47,48 @@ def verdict(error: Exception) -> Literal["away", "refused", "bug"]:
     # Without a state the server said nothing: the connection is gone.
     gone = not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return "away" if gone else "bug"
+
+
+class Refused(Unavailable):
+    """The server answers and lets nobody in as the URL says: a start ends with it; in the midst of work one waits."""
+
+    exit_code = Exit.USAGE
+
+
+class ReaderLimits(NamedTuple):
+    """How long a reader may take: for a query, between two of a transaction, and for the whole transaction."""
+
+    statement_seconds: float
+    idle_seconds: float
+    transaction_seconds: float
+
+
+def reader_limits(statement_seconds: float) -> ReaderLimits:
+    """The limits that go with that of a query: a transaction holds back what PostgreSQL can clean up."""
+    return ReaderLimits(statement_seconds, 2 * statement_seconds, 20 * statement_seconds)
+
+
+def reader_settings(limits: ReaderLimits) -> dict[str, str]:
+    """A reader's session, as settings of PostgreSQL: by name, in its units."""
+    return {
+        "default_transaction_read_only": "on",
+        "statement_timeout": _milliseconds(limits.statement_seconds),
+        "idle_in_transaction_session_timeout": _milliseconds(limits.idle_seconds),
+        "transaction_timeout": _milliseconds(limits.transaction_seconds),
+    }
+
+
+def explained(error: psycopg.Error, url: str) -> Unavailable:
+    """What an error that means "away" is for a person: one line that names the setting, without its password."""
+    first = _first_line(error)
+    where = f"{address(url)} (NEWS_DATABASE__URL)"
+    if first.startswith("connection failed") and any(words in first for words in _REFUSALS):
+        said = first.partition("FATAL: ")[2].strip() or first
+        return Refused(f"PostgreSQL at {where} refuses: {said} Set user, password and database of the URL right.")
+    if "failed to resolve host" in first or "could not translate host name" in first:
+        host = conninfo_to_dict(url).get("host")
+        return Unavailable(f"There is no host {host} for PostgreSQL at {where}: {first}")
+    return Unavailable(f"PostgreSQL does not answer at {where}: {first}")
 
 
 def address(url: str) -> str:
@@ -62,7 +117,8 @@ class Database:
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """Do `work` within the deadline.
 
-        Raises Unavailable when PostgreSQL is away (the connection is then made anew), Stop when it has another schema.
+        Raises Unavailable when PostgreSQL is away (the connection is then made anew; Refused when it lets nobody in as
+        the URL says), Stop when it has another schema.
         """
         try:
             connection = self._open()
@@ -71,9 +127,7 @@ class Database:
         except psycopg.Error as error:
             self.close()
             if verdict(error) == "away":
-                raise Unavailable(
-                    f"PostgreSQL does not answer at {self._address} (NEWS_DATABASE__URL): {_first_line(error)}"
-                ) from error
+                raise explained(error, self._url) from error
             if (error.sqlstate or "").startswith("42"):
                 raise Stop(
                     f"PostgreSQL at {self._address} does not know what this version writes: {_first_line(error)} "
@@ -94,7 +148,10 @@ class Database:
 
 
 def connect(url: str, transaction_timeout_seconds: float) -> Connection:
-    """A connection as the sink needs it: transactions are written down, and the server keeps the time limits too."""
+    """A connection as the sink needs it: transactions are written down, and the server keeps the time limits too.
+
+    It works as news_writer where there is such a role and the user may.
+    """
     connection: Connection = psycopg.connect(
         url,
         autocommit=True,
@@ -103,7 +160,8 @@ def connect(url: str, transaction_timeout_seconds: float) -> Connection:
     )
     try:
         with deadline(connection, transaction_timeout_seconds):
-            milliseconds = str(int(transaction_timeout_seconds * 1000))
+            roles.assume(connection, roles.NAMES.writer)
+            milliseconds = _milliseconds(transaction_timeout_seconds)
             # A session whose client is gone must let go of its locks.
             for name, value in (
                 ("TimeZone", "UTC"),
@@ -119,6 +177,33 @@ def connect(url: str, transaction_timeout_seconds: float) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def connect_as_reader(
+    url: str, limits: ReaderLimits, application_name: str, connect_timeout: int = 5, **options: Any
+) -> Connection:
+    """A connection in autocommit for reading schema news: as news_reader where the user may, read-only, with limits.
+
+    `options` are psycopg's. Raises psycopg.Error as it does; Stop where the schema is not that of this version.
+    """
+    connection: Connection = psycopg.connect(
+        url, autocommit=True, connect_timeout=connect_timeout, application_name=application_name, **options
+    )
+    names, values = zip(*{"TimeZone": "UTC", **reader_settings(limits)}.items(), strict=True)
+    try:
+        # connect_timeout does not cover these; and the revision is asked for before the role, which may not see it.
+        with deadline(connection, connect_timeout + limits.statement_seconds):
+            connection.execute(_SET, [list(names), list(values)])
+            schema.check_schema(connection)
+            roles.assume(connection, roles.NAMES.reader)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
 
 
 def _first_line(error: psycopg.Error) -> str:

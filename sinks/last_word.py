@@ -4,10 +4,10 @@ The log forgets an article that was not delivered for the length of its window; 
 hang on the rows alone and not on the order in which they came, so that they may be said anew with every batch.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from uuid import UUID
 
 Stored = Literal["revision", "unchanged", "redelivery"]
@@ -29,6 +29,7 @@ class Known(NamedTuple):
     of_delivery: UUID | None
     same_text_as: UUID | None
     log_kind: str | None
+    retired: str | None  # by retention: its text, or the one that it repeats
     content_hash: str | None  # the text has a row
     version_kind: str | None
     repeats: UUID | None
@@ -126,6 +127,10 @@ def _judge(deliveries: Iterable[Known]) -> Iterator[_Judged]:
         if k.by_the_log == "unchanged":
             of = k.of_delivery or k.delivery_id
             text = holders.get(of) or _Text(k.of_version or k.version_id, of, None)
+        elif k.retired is not None and k.log_kind is not None:
+            word = _standing(k, holders)
+            text = text if word.kind == "revision" else word.of
+            yield word
         elif k.by_the_log in ("new", "copy") and current is not None and newest is not None:
             again = holders.get(k.delivery_id)
             is_current = _is_same(text, current)
@@ -146,6 +151,12 @@ def _judge(deliveries: Iterable[Known]) -> Iterator[_Judged]:
             versions[k.version_id] = text
         if newest is None or k.observed_at >= newest:
             current, newest = text, k.observed_at
+
+
+def _standing(k: Known, holders: Mapping[UUID, _Text]) -> _Judged:
+    """It was judged when the text that it was held against was there; that is gone, and the word stands."""
+    of = k.of_delivery or k.delivery_id
+    return _Judged(k, cast(Stored, k.kind), holders.get(of) or _Text(k.of_version or k.version_id, of, None))
 
 
 def _is_same(text: _Text, current: _Text) -> bool:

@@ -72,7 +72,7 @@ def _first_offset(log: Log, rows: list[Stored]) -> int:
             f"{log.topic} is another topic than the one the database has read {sum(s.next_offset for s in others)} "
             "records of: it was deleted and made again, or this is another cluster's database "
             "(NEWS_KAFKA__BOOTSTRAP_SERVERS, NEWS_DATABASE__URL). If it was made again, delete the rows of topic_id "
-            f"{old} in ingest.positions (`news db psql`)."
+            f"{old} in ingest.positions (`news db psql --write`)."
         )
     if log.start > 0 and not log.is_compacted:
         raise Stop(
@@ -84,4 +84,5 @@ def _first_offset(log: Log, rows: list[Stored]) -> int:
 
 
 def _row(log: Log) -> str:
-    return f"the row of ingest.positions (`news db psql`) with topic_id '{log.topic_id}', partition {log.partition}"
+    where = f"topic_id '{log.topic_id}', partition {log.partition}"
+    return f"the row of ingest.positions (`news db psql --write`) with {where}"

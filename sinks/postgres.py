@@ -1,18 +1,14 @@
 """Records -> rows and the Kafka position in ONE transaction: each effect exactly once, whatever comes again."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
 
 from pipeline import crash, metrics
-from sinks import last_word, register, rows, statements
+from sinks import changes, rows, statements, writing
 from sinks.database import Connection, verdict
 from sinks.rows import DeadLetterRow, Incoming, Partition, Prepared
 
@@ -29,6 +25,7 @@ class Written:
     rows: Counter[str] = field(default_factory=Counter)  # table -> rows sent to it
     dead_letters: list[DeadLetterRow] = field(default_factory=list)  # of the sink itself
     positions: dict[Partition, int] = field(default_factory=dict)  # stored now
+    changes: int = 0  # that readers are told of
 
 
 def write_batch(
@@ -56,7 +53,8 @@ def write(
             raise PositionMoved
         fresh = [p for p in prepared if p.incoming.offset >= stored[p.incoming.place]]
         # 2. The rows.
-        _store(connection, fresh, written)
+        effects = changes.Effects()
+        _store(connection, fresh, written, effects)
         # 3. The position behind them.
         for p in fresh:
             place = p.incoming.place
@@ -69,8 +67,10 @@ def write(
                 for place, next_offset in sorted(written.positions.items())
             ],
         )
+        # 4. What readers are told: last, as its lock makes all sinks wait until this one has committed.
+        written.changes = changes.append(connection, effects)
         crash.at("sink.before_db_commit")
-    # 4. COMMIT: from here on a restart reads on behind this batch.
+    # 5. COMMIT: from here on a restart reads on behind this batch.
     crash.at("sink.after_db_commit")
     written.records = len(fresh)
     for table, count in written.rows.items():
@@ -98,110 +98,28 @@ def _lock_positions(connection: Connection, names: Mapping[Partition, str]) -> d
     return stored
 
 
-def _store(connection: Connection, prepared: Sequence[Prepared], written: Written) -> None:
+def _store(connection: Connection, prepared: Sequence[Prepared], written: Written, effects: changes.Effects) -> None:
     """Write the rows; where PostgreSQL refuses, halve, until the one bad record is alone and becomes a dead letter."""
     if not prepared:
         return
     try:
         with connection.transaction():  # a savepoint: what fails in it is undone alone
-            counts = _write_rows(connection, prepared)
+            counts, done = writing.write_rows(connection, prepared, effects)
     except (psycopg.Error, UnicodeEncodeError) as error:
         if verdict(error) != "refused":
             raise
         if len(prepared) > 1:
             middle = len(prepared) // 2
-            _store(connection, prepared[:middle], written)
-            _store(connection, prepared[middle:], written)
+            _store(connection, prepared[:middle], written, effects)
+            _store(connection, prepared[middle:], written, effects)
             return
         prepared = [rows.refused(prepared[0], str(error))]
-        counts = _write_rows(connection, prepared)
+        counts, done = writing.write_rows(connection, prepared, effects)
     written.rows.update(counts)
+    effects.add(done)
     written.dead_letters += [
         p.rows.dead_letter for p in prepared if p.rows.dead_letter and p.rows.dead_letter.stage == rows.STAGE
     ]
-
-
-def _write_rows(connection: Connection, prepared: Sequence[Prepared]) -> Counter[str]:
-    decisions = sorted((p.rows.decision for p in prepared if p.rows.decision), key=lambda d: d[:3])
-    articles = sorted((p.rows.article for p in prepared if p.rows.article), key=lambda a: a.article_id.bytes)
-    versions = rows.best_versions(p.rows.version for p in prepared if p.rows.version)
-    letters = sorted((p.rows.dead_letter for p in prepared if p.rows.dead_letter), key=lambda letter: letter.id.bytes)
-    states = rows.last_states(p.rows.source for p in prepared if p.rows.source)
-
-    _run(connection, "insert_decision", _named(decisions))
-    _run(connection, "upsert_article", _named(articles))
-    _run(connection, "update_first_seen", _named(articles))
-    registered = _register(connection, prepared)
-    entities, mentions = _write_versions(connection, versions)
-    if articles:
-        _say_last_words(connection, {a.article_id for a in articles})
-    _run(connection, "insert_dead_letter", _named(letters))
-    _run(connection, "upsert_source", _named(states))
-    return +Counter(
-        decisions=len(decisions),
-        articles=len(articles),
-        versions=len(versions),
-        entity_register=registered,
-        entities=entities,
-        mentions=mentions,
-        dead_letters=len(letters),
-        sources=len(states),
-    )
-
-
-def _register(connection: Connection, prepared: Sequence[Prepared]) -> int:
-    """Have all names in the register, before rows refer to it: of every record, so that no order of them matters.
-
-    Also those of an enrichment that gives way to a newer one: had it come first, they would be there as well.
-    """
-    found = register.merged(chain.from_iterable(p.rows.version.registered for p in prepared if p.rows.version))
-    if not found:
-        return 0
-    lines = json.dumps(
-        [{**row._asdict(), "id": str(row.id), "first_seen_at": row.first_seen_at.isoformat()} for row in found]
-    )
-    return connection.execute(statements.load("upsert_register"), {"rows": lines}).rowcount
-
-
-def _write_versions(connection: Connection, versions: Sequence[rows.Version]) -> tuple[int, int]:
-    if not versions:
-        return 0, 0
-    with connection.cursor() as cursor:
-        cursor.executemany(statements.load("upsert_version"), _named(v.row for v in versions), returning=True)
-        changed = {row[0] for result in cursor.results() for row in result.fetchall()}
-        # An enrichment is replaced whole: the guard let the version through, so its names go with it.
-        standing = [v for v in versions if v.row.delivery_id in changed]
-        cursor.execute(statements.load("delete_entities"), {"delivery_ids": list(changed)})
-        entities = _copy(cursor, "copy_entities", chain.from_iterable(v.entities for v in standing))
-        mentions = _copy(cursor, "copy_mentions", chain.from_iterable(v.mentions for v in standing))
-    return entities, mentions
-
-
-def _say_last_words(connection: Connection, article_ids: Iterable[UUID]) -> None:
-    """Judge anew what the log took for a first delivery of these articles, each with all that is known of it.
-
-    upsert_article has locked them: who writes to one of them meanwhile waits there, then sees these rows and judges
-    them with its own. So nothing that two sinks write at once is judged by neither, and the lock order stays one.
-    """
-    with connection.cursor(row_factory=class_row(last_word.Known)) as cursor:
-        doubtful = cursor.execute(statements.load("select_doubtful"), {"article_ids": list(article_ids)}).fetchall()
-    words = last_word.last_words(doubtful)
-    _run(connection, "update_decision", _named(words.decisions))
-    _run(connection, "update_version", _named(words.versions))
-    _run(connection, "update_current", _named(words.articles))
-
-
-def _copy(cursor: psycopg.Cursor[Any], statement: str, lines: Iterable[NamedTuple]) -> int:
-    count = 0
-    with cursor.copy(statements.load(statement)) as copy:
-        for line in lines:
-            copy.write_row(line)
-            count += 1
-    return count
-
-
-def _named(lines: Iterable[NamedTuple]) -> list[dict[str, Any]]:
-    return [line._asdict() for line in lines]
 
 
 def _run(connection: Connection, statement: str, arguments: Sequence[Mapping[str, Any]]) -> None:

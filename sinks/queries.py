@@ -17,34 +17,6 @@ from sinks.positions import Stored
 
 
 @dataclass(frozen=True, slots=True)
-class ArticleLine:
-    """An article, as a list shows it."""
-
-    article_id: UUID
-    source: str
-    url: str | None
-    title: str
-    published_at: datetime | None
-    first_seen_at: datetime
-    sentiment_label: str | None
-    copy_of: UUID | None
-    versions: int
-
-
-@dataclass(frozen=True, slots=True)
-class EntityLine:
-    """A name, with how many articles and mentions it has. `entity_id`: what the watch list calls it."""
-
-    name: str
-    label: str
-    articles: int
-    mentions: int
-    sentiment_score: float | None
-    entity_id: str | None
-    aliases: list[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Counted:
     """What the database knows of the books: deliveries by raw coordinates, texts promised and stored."""
 
@@ -111,6 +83,23 @@ class ArticleName:
 
 
 @dataclass(frozen=True, slots=True)
+class ArticleState:
+    """What is known of an article, and whether it was taken back: `withdrawn` is `withdrawn`, `erased` or None.
+
+    `withdrawn_at` and `withdrawn_reason` are of the last word, which may be that it is shown again.
+    """
+
+    article_id: UUID
+    source: str
+    url: str | None
+    title: str
+    withdrawn: str | None
+    withdrawn_at: datetime | None
+    withdrawn_reason: str | None
+    is_delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stale:
     """Which stored enrichments are wanted: of other configurations than these, or of a reason; None leaves all in.
 
@@ -143,24 +132,6 @@ class StaleCount:
 _PAGE: Final = 2000
 #: … and so many texts.
 _TEXTS: Final = 100
-
-
-def latest_articles(
-    connection: Connection, words: Sequence[str] = (), entity: str | None = None, limit: int = 20
-) -> list[ArticleLine]:
-    """The newest articles with all `words` in title or names, and `entity` in a name; upper or lower case alike."""
-    with connection.cursor(row_factory=class_row(ArticleLine)) as cursor:
-        arguments = {"words": list(words), "entity": entity, "limit": limit}
-        return cursor.execute(statements.load("latest_articles"), arguments).fetchall()
-
-
-def top_entities(
-    connection: Connection, word: str | None = None, label: str | None = None, limit: int = 20
-) -> list[EntityLine]:
-    """The names in most articles, copies not counted; `word` stands in the name, or in another form of it."""
-    with connection.cursor(row_factory=class_row(EntityLine)) as cursor:
-        arguments = {"word": word, "label": label, "limit": limit}
-        return cursor.execute(statements.load("top_entities"), arguments).fetchall()
 
 
 def counted(connection: Connection, raw_id: UUID, unique_id: UUID, enriched_id: UUID, decisions_id: UUID) -> Counted:
@@ -213,6 +184,12 @@ def decisions_before(connection: Connection, log_id: UUID, start: int) -> int:
     return row[0] if row else 0
 
 
+def decisions_retired(connection: Connection, log_id: UUID) -> tuple[int, int]:
+    """How many decisions of a log went with their articles, and the last offset of one; -1: none (retention.py)."""
+    row = connection.execute(statements.load("select_retired"), {"log_id": log_id}).fetchone()
+    return (row[0], -1 if row[1] is None else row[1]) if row else (0, -1)
+
+
 def stored_text(
     connection: Connection, article_id: UUID, delivery_id: UUID | None, version_id: UUID | None, before: DecisionLine
 ) -> TextLine | None:
@@ -242,6 +219,18 @@ def article_at(connection: Connection, urls: Sequence[str]) -> UUID | None:
     """The article that was last delivered under one of these addresses."""
     row = connection.execute(statements.load("select_article_at"), {"urls": list(urls)}).fetchone()
     return row[0] if row else None
+
+
+def article_states(connection: Connection, article_ids: Sequence[UUID]) -> dict[UUID, ArticleState]:
+    """What is known of these articles, and whether they were taken back; nothing of one that nobody spoke of."""
+    with connection.cursor(row_factory=class_row(ArticleState)) as cursor:
+        found = cursor.execute(statements.load("select_article_states"), {"article_ids": list(article_ids)})
+        return {state.article_id: state for state in found}
+
+
+def copies_of(connection: Connection, article_id: UUID) -> list[UUID]:
+    """The other articles that have a text of this one."""
+    return [copy for (copy,) in connection.execute(statements.load("select_copies_of"), {"article_id": article_id})]
 
 
 def stale_counts(connection: Connection, wanted: Stale) -> list[StaleCount]:

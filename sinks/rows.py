@@ -29,6 +29,8 @@ from pipeline.records import (
     Metadata,
     SourceState,
     TargetSentiment,
+    Withdrawal,
+    WithdrawalKind,
 )
 from sinks import register
 from sinks.register import RegisterRow
@@ -39,6 +41,8 @@ MAX_NAME: Final = 500
 MAX_LABEL: Final = 50
 #: Of one transaction, about: 500 articles of 15 names and 40 mentions each are fewer, and take some seconds of 30.
 MAX_ROWS: Final = 50_000
+#: Of the records of one transaction: the rows of a table go to PostgreSQL in one value, which may be 1 GB.
+MAX_BYTES: Final = 64 * 2**20
 
 #: Rows go to the database as JSON text; these write it.
 _SPANS: Final = TypeAdapter(tuple[Span, ...])
@@ -119,6 +123,7 @@ class ArticleRow(NamedTuple):
     updated_at: datetime | None
     notes: list[str]
     details: Json | None
+    first_seen_at: datetime  # of the deliveries that this row stands for: the earliest
 
 
 class VersionRow(NamedTuple):
@@ -238,6 +243,15 @@ class SourceRow(NamedTuple):
     alarm_since: datetime | None
 
 
+class WithdrawalRow(NamedTuple):
+    """What one word makes of an article, were it the last."""
+
+    article_id: UUID
+    kind: WithdrawalKind
+    reason: str
+    at: datetime
+
+
 class Version(NamedTuple):
     """A version with the names of its enrichment: written together or not at all, but for what the register learns."""
 
@@ -256,6 +270,7 @@ class Rows:
     version: Version | None = None
     dead_letter: DeadLetterRow | None = None
     source: SourceRow | None = None
+    withdrawal: WithdrawalRow | None = None
 
     @property
     def count(self) -> int:
@@ -272,20 +287,21 @@ class Prepared:
     rows: Rows
 
 
-def parts(prepared: Iterable[Prepared], most: int = MAX_ROWS) -> Iterator[list[Prepared]]:
-    """The records in the order of their logs, in parts of about `most` rows each: a part is one transaction.
+def parts(prepared: Iterable[Prepared], most: int = MAX_ROWS, most_bytes: int = MAX_BYTES) -> Iterator[list[Prepared]]:
+    """The records in the order of their logs, in parts of about so many rows and bytes: a part is one transaction.
 
     The order matters: the position behind a part says that all before it is written.
     """
     part: list[Prepared] = []
-    size = 0
+    size = length = 0
     for each in sorted(prepared, key=lambda p: (p.incoming.place, p.incoming.offset)):
-        rows = each.rows.count
-        if part and size + rows > most:
+        rows, bytes_ = each.rows.count, len(each.incoming.value or b"")
+        if part and (size + rows > most or length + bytes_ > most_bytes):
             yield part
-            part, size = [], 0
+            part, size, length = [], 0, 0
         part.append(each)
         size += rows
+        length += bytes_
     if part:
         yield part
 
@@ -323,6 +339,28 @@ def best_versions(versions: Iterable[Version]) -> list[Version]:
     return [best[key] for key in sorted(best)]
 
 
+def newest_articles(articles: Iterable[ArticleRow]) -> list[ArticleRow]:
+    """Of each article the newest delivery, with the earliest time of all, sorted as best_versions sorts."""
+    newest: dict[UUID, ArticleRow] = {}
+    for article in articles:
+        known = newest.setdefault(article.article_id, article)
+        first_seen_at = min(known.first_seen_at, article.first_seen_at)
+        newest[article.article_id] = (article if _is_newer(article, known) else known)._replace(
+            first_seen_at=first_seen_at
+        )
+    return [newest[key] for key in sorted(newest)]
+
+
+def last_withdrawals(words: Iterable[WithdrawalRow]) -> list[WithdrawalRow]:
+    """Of each article the word that stands, sorted as best_versions sorts."""
+    last: dict[UUID, WithdrawalRow] = {}
+    for word in words:
+        known = last.setdefault(word.article_id, word)
+        if _weight(word) > _weight(known):
+            last[word.article_id] = word
+    return [last[key] for key in sorted(last)]
+
+
 def last_states(states: Iterable[SourceRow]) -> list[SourceRow]:
     """Of each source what was changed last (of one moment, what comes last), sorted as best_versions sorts."""
     last: dict[str, SourceRow] = {}
@@ -332,8 +370,22 @@ def last_states(states: Iterable[SourceRow]) -> list[SourceRow]:
     return [last[name] for name in sorted(last)]
 
 
+def _is_newer(one: ArticleRow, other: ArticleRow) -> bool:
+    """As the guard of upsert_articles.sql."""
+    if one.observed_at != other.observed_at:
+        return one.observed_at > other.observed_at
+    if one.log_id == other.log_id:
+        return one.log_offset > other.log_offset
+    return (one.decided_at, one.log_id) > (other.decided_at, other.log_id)
+
+
+def _weight(word: WithdrawalRow) -> tuple[bool, datetime, bool, bytes]:
+    """As the guard of withdraw_articles.sql: erased is for good; of two words of one moment the safer one stands."""
+    return word.kind == "erased", word.at, word.kind == "withdrawn", word.reason.encode(errors="replace")
+
+
 def _rank(version: Version) -> tuple[int, float]:
-    """As the guard of upsert_version.sql: the newest generation, of one generation what was made first."""
+    """As the guard of upsert_versions.sql: the newest generation, of one generation what was made first."""
     row = version.row
     if row.generation is None or row.enriched_at is None:
         return -1, 0.0
@@ -351,6 +403,9 @@ def _rows(incoming: Incoming) -> Rows:
         case topics.SOURCES:
             state = SourceState.from_bytes(incoming.value)
             return Rows(source=SourceRow(**state.model_dump(include=set(SourceRow._fields))))
+        case topics.WITHDRAWALS:
+            word = Withdrawal.from_bytes(incoming.value)
+            return Rows(withdrawal=WithdrawalRow(word.article_id, word.kind, word.reason, word.at))
         case other:
             raise ValueError(f"The sink does not read {other}.")
 
@@ -468,6 +523,7 @@ def _article_row(d: Decision, m: Metadata) -> ArticleRow:
         updated_at=m.updated_at,
         notes=list(m.notes),
         details=_details(m),
+        first_seen_at=d.observed_at,
     )
 
 

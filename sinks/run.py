@@ -1,9 +1,12 @@
 """Decisions, enriched articles, dead letters, states of sources -> PostgreSQL: the loop of `news run sink`."""
 
+import gc
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -14,16 +17,18 @@ from pipeline import backoff, broker, logs, metrics, readiness, topics
 from pipeline.errors import InvalidRecord, Unavailable
 from pipeline.journal import CrashJournal
 from pipeline.settings import Settings
-from sinks import postgres, queries, rows, schema
-from sinks.database import Database
+from sinks import postgres, queries, retention, rows, schema
+from sinks.database import Connection, Database, Refused
 from sinks.positions import Log, reading_offset
-from sinks.rows import Incoming, Partition, Prepared
+from sinks.rows import DeadLetterRow, Incoming, Partition, Prepared
 
 GROUP: Final = "news.sink"
-TOPICS: Final = (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER, topics.SOURCES)
+TOPICS: Final = (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER, topics.SOURCES, topics.WITHDRAWALS)
 MAX_RECORDS: Final = 500
 POLL_TIMEOUT_MS: Final = 300
 COMMIT_RETRY_SECONDS: Final = 1.0
+#: So many more objects made than freed: a batch has some hundred thousand.
+COLLECT_AFTER: Final = 1_000_000
 CLOSE_TIMEOUT_MS: Final = 2000
 
 log = logs.get(__name__)
@@ -59,7 +64,8 @@ def run(bootstrap_servers: str, database_url: str, settings: Settings, stop: thr
         )
         sink = ArticleSink(consumer, database, bootstrap_servers, settings, stop)
         try:
-            sink.run()
+            with _rarely_collected(), retention.beside(database_url, settings.retention, settings.database):
+                sink.run()
         except Stopped:
             log.warning("ended while a service was away; nothing was acknowledged")
         finally:
@@ -71,8 +77,8 @@ def _wait_for(database: Database, timeout_seconds: float, stop: threading.Event)
     while not stop.is_set():
         try:
             database.run(schema.check_schema)
-        except Unavailable:
-            if time.monotonic() > deadline:
+        except Unavailable as error:
+            if isinstance(error, Refused) or time.monotonic() > deadline:
                 raise
             stop.wait(0.2)
         else:
@@ -103,6 +109,10 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
         self._to_commit: dict[TopicPartition, int] = {}
         self._commit_sent_at = 0.0
         self._lock = threading.Lock()  # kafka-python calls the listener from its own thread
+        # One batch is written while the next is read and prepared: PostgreSQL and this process have a core each.
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="write")
+        self._in_work: tuple[Future[list[DeadLetterRow]], dict[TopicPartition, int]] | None = None  # and what is behind
+        self._ended = threading.Event()
 
     def run(self) -> None:
         """Poll, write, until asked to stop."""
@@ -116,10 +126,15 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._ready = True
             if polled:
                 self._handle(polled)
+            else:
+                self._finish()
             self._commit()
+        self._finish()
 
     def close(self) -> None:
-        """Tell Kafka how far we are, if it listens, and leave the group."""
+        """Let the batch in work end, tell Kafka how far we are, if it listens, and leave the group."""
+        self._ended.set()
+        self._writer.shutdown()
         try:
             if self._to_commit:
                 self._consumer.commit(_offsets(self._to_commit), timeout_ms=CLOSE_TIMEOUT_MS)
@@ -155,7 +170,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _patiently(self, work: Callable[[], Result]) -> Result:
         def unless_stopped() -> Result:
-            if self._stop.is_set():
+            if self._stop.is_set() or self._ended.is_set():
                 raise Stopped
             return work()
 
@@ -179,6 +194,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _take_over(self) -> None:
         """Read on where the database is. Raises Stop when that is not in the log."""
+        self._finish()  # its places are not those of a batch that is in work
         with self._lock:
             assigned = set(self._assigned)
         with broker.admin(self._bootstrap_servers) as client, broker.explained(self._bootstrap_servers):
@@ -205,21 +221,44 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._assigned.discard(tp)
 
     def _handle(self, polled: dict[TopicPartition, list[Any]]) -> None:
+        """Prepare a batch while the one before is written, then hand it over."""
         with self._lock:
-            starts = {tp: self._next[tp] for tp in polled if tp in self._next}  # what we still own
-        incoming = [self._incoming(tp, record) for tp in starts for record in polled[tp]]
-        if not incoming:
-            return
+            owned = [tp for tp in polled if tp in self._next]
+        incoming = [self._incoming(tp, record) for tp in owned for record in polled[tp]]
         metrics.records_received.labels(stage=rows.STAGE).inc(len(incoming))
-        with metrics.batch_seconds.labels(stage=rows.STAGE).time():
-            prepared = self._prepare(incoming)
-            at = {(self._topic_ids[tp.topic], tp.partition): start for tp, start in starts.items()}
-            try:
-                letters = [letter for part in rows.parts(prepared) for letter in self._write(part, at).dead_letters]
-            except postgres.PositionMoved:
-                log.warning("the database is further back than this process: reading on from its places")
-                self._start_over()
-                return
+        began = time.perf_counter()
+        prepared = self._prepare(incoming)
+        self._finish()
+        with self._lock:
+            # Only now: the batch before may have told that the database is further back, or a partition is gone.
+            starts = {tp: self._next[tp] for tp in owned if tp in self._next}
+            ends = {tp: polled[tp][-1].offset + 1 for tp in starts}
+            self._next.update(ends)
+        at = {(self._topic_ids[tp.topic], tp.partition): start for tp, start in starts.items()}
+        prepared = [p for p in prepared if p.incoming.place in at]
+        if prepared:
+            self._in_work = self._writer.submit(self._write, prepared, at, began), ends
+
+    def _write(self, prepared: Sequence[Prepared], at: Mapping[Partition, int], began: float) -> list[DeadLetterRow]:
+        """On the thread of the writer: all parts of a batch, one after the other."""
+        letters: list[DeadLetterRow] = []
+        for part in rows.parts(prepared):
+            work = partial(_write_part, part, at)
+            letters += self._patiently(partial(self._database.run, work)).dead_letters
+        metrics.batch_seconds.labels(stage=rows.STAGE).observe(time.perf_counter() - began)
+        return letters
+
+    def _finish(self) -> None:
+        """Wait until the batch in work is written. Raises what its writing raised."""
+        if self._in_work is None:
+            return
+        (writing, ends), self._in_work = self._in_work, None
+        try:
+            letters = writing.result()
+        except postgres.PositionMoved:
+            log.warning("the database is further back than this process: reading on from its places")
+            self._start_over()
+            return
         for letter in letters:
             log.warning(
                 "dead letter",
@@ -230,11 +269,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
                 offset=letter.record_offset,
             )
         with self._lock:
-            for tp in starts.keys() & self._next.keys():
-                self._next[tp] = self._to_commit[tp] = polled[tp][-1].offset + 1
-
-    def _write(self, part: Sequence[Prepared], at: Mapping[Partition, int]) -> postgres.Written:
-        return self._patiently(lambda: self._database.run(lambda connection: postgres.write(connection, part, at)))
+            self._to_commit.update({tp: end for tp, end in ends.items() if tp in self._next})
 
     def _incoming(self, tp: TopicPartition, record: Any) -> Incoming:
         return Incoming(
@@ -285,6 +320,22 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
             for tp, offset in offsets.items():
                 if self._to_commit.get(tp) == offset:
                     del self._to_commit[tp]
+
+
+def _write_part(part: Sequence[Prepared], at: Mapping[Partition, int], connection: Connection) -> postgres.Written:
+    return postgres.write(connection, part, at)
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Records and rows are trees: each is freed with its batch, and the collector would go through all of them for
+    nothing, hundreds of times a batch. That took a third of what Python does here."""
+    usual = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _offsets(offsets: dict[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:

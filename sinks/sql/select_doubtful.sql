@@ -80,6 +80,7 @@ SELECT
     d.of_delivery,
     d.same_text_as,
     d.log_kind,
+    d.retired,
     v.content_hash,
     v.kind AS version_kind,
     v.repeats,

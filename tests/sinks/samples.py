@@ -7,6 +7,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from pipeline import topics
 from pipeline.cleaning import Span
 from pipeline.records import (
@@ -25,6 +27,8 @@ from pipeline.records import (
     Record,
     Sentiment,
     SourceState,
+    Withdrawal,
+    WithdrawalKind,
 )
 from sinks.rows import Incoming
 
@@ -35,12 +39,20 @@ TOPIC_IDS = {
     topics.ENRICHED: UUID(int=12),
     topics.DEAD_LETTER: UUID(int=13),
     topics.SOURCES: UUID(int=14),
+    topics.WITHDRAWALS: UUID(int=15),
 }
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def at(minute: float) -> datetime:
     return NOON + timedelta(minutes=minute)
+
+
+def as_owner(connection: psycopg.Connection[Any], statement: str) -> None:
+    """What the sink itself may not do, on its connection: it works as news_writer."""
+    connection.execute("RESET ROLE")
+    connection.execute(statement.encode())
+    connection.execute("SET ROLE news_writer")
 
 
 def article(number: int) -> UUID:
@@ -138,7 +150,13 @@ def source_state(name: str, changed: float, **fields: Any) -> SourceState:
     return SourceState(name=name, declared_url=f"https://{name}.example/rss", **given)
 
 
+def word(kind: WithdrawalKind, said: float, of_article: int = 1, reason: str = "Taken back.") -> Withdrawal:
+    return Withdrawal(article_id=article(of_article), kind=kind, reason=reason, at=at(said))
+
+
 def topic_of(record: Record) -> str:
+    if isinstance(record, Withdrawal):
+        return topics.WITHDRAWALS
     if isinstance(record, SourceState):
         return topics.SOURCES
     return topics.DECISIONS if isinstance(record, DecidedArticle) else topics.ENRICHED

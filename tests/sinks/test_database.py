@@ -3,15 +3,16 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 
 import psycopg
 import pytest
 
+from ops import database as looking
 from pipeline.errors import SettingError, Stop, Unavailable
-from sinks import database
-from sinks.database import Database, verdict
+from sinks import database, migrate
+from sinks.database import Database, Refused, verdict
 
 
 class Proxy:
@@ -134,6 +135,46 @@ def test_another_schema_is_no_outage(database_url: str) -> None:
 def test_a_time_limit_of_the_server_is_an_outage(database_url: str) -> None:
     with closing(Database(database_url, 1)) as ours, pytest.raises(Unavailable):
         ours.run(lambda c: c.execute("SELECT pg_sleep(60)"))
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"password": "mistyped"}, "password authentication failed"),
+        ({"user": "nobody_here"}, "nobody_here"),
+        ({"dbname": "not_there"}, 'database "not_there" does not exist'),
+    ],
+)
+def test_a_url_that_the_server_refuses_is_said_in_a_line_and_is_a_wrong_setting(
+    database_url: str, wrong: dict[str, str], says: str
+) -> None:
+    url = as_url({**psycopg.conninfo.conninfo_to_dict(database_url), **wrong})
+    with closing(Database(url, 10)) as ours, pytest.raises(Refused, match=says) as refused:
+        ours.run(lambda c: c.execute("SELECT 1"))
+
+    assert "(NEWS_DATABASE__URL)" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "mistyped" not in str(refused.value)
+    assert refused.value.exit_code == 2
+    with pytest.raises(Refused), looking.connect(url):
+        pass
+    with pytest.raises(Refused), looking.connect_as_reader(url):
+        pass
+    with pytest.raises(Refused):
+        migrate.migrate(url)
+
+
+def test_an_unknown_host_is_an_outage_that_names_it() -> None:
+    with pytest.raises(Unavailable, match=r"There is no host db\.invalid .*NEWS_DATABASE__URL") as away:
+        Database("postgresql://ann:secret@db.invalid/news", 2).run(lambda c: c)
+
+    assert away.value.exit_code == 69
+    assert not isinstance(away.value, Refused)
+
+
+def as_url(parts: Mapping[str, object]) -> str:
+    return "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**parts)
 
 
 def test_an_address_says_neither_user_nor_password() -> None:

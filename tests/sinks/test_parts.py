@@ -33,6 +33,14 @@ def test_an_article_that_is_too_much_alone_is_written_alone() -> None:
     assert [[p.incoming.offset for p in part] for part in rows.parts(batch)] == [[0], [1], [2]]
 
 
+def test_records_of_very_many_bytes_are_written_in_several_transactions() -> None:
+    large = [Prepared(Incoming("articles.enriched", UUID(int=1), 0, n, b"." * 8), Rows()) for n in range(5)]
+
+    parts = list(rows.parts(large, most_bytes=16))
+
+    assert [[p.incoming.offset for p in part] for part in parts] == [[0, 1], [2, 3], [4]]
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50), st.integers(0, 9)), unique_by=lambda t: t[:2]))
 def test_nothing_is_written_behind_what_is_not(places: list[tuple[int, int, int]]) -> None:
     """A suspect of the crash journal is prepared last, and still stands in its place."""

@@ -10,7 +10,7 @@ from pipeline.records import Coordinates
 from sinks import postgres, queries
 from sinks.database import Connection
 from tests.sinks import samples
-from tests.sinks.samples import Feed, article, decided, decision, enriched, enrichment
+from tests.sinks.samples import Feed, decided, decision, enriched, enrichment
 
 pytestmark = pytest.mark.services
 
@@ -25,39 +25,6 @@ def stored(connection: Connection, feed: Feed) -> Connection:
     waiting = decision("revision", place=9, of_article=1, text=9, observed=90)
     postgres.write_batch(connection, feed.incoming(*records, decided(waiting, 9)))
     return connection
-
-
-@pytest.mark.parametrize(
-    ("words", "entity", "found"),
-    [
-        ((), None, [5, 4, 3, 2, 1]),
-        (("title 4",), None, [4]),
-        (("LOVELACE", "title"), None, [5, 3, 1]),
-        (("lovelace", "nobody"), None, []),
-        ((), "ada", [5, 3, 1]),
-        (("title 2",), "ada", []),
-        (("%",), None, []),
-    ],
-)
-def test_articles_are_found_by_words_and_names(
-    stored: Connection, words: tuple[str, ...], entity: str | None, found: list[int]
-) -> None:
-    lines = queries.latest_articles(stored, words, entity)
-
-    assert [line.article_id for line in lines] == [article(n) for n in found]
-
-
-def test_the_list_of_articles_is_as_long_as_asked(stored: Connection) -> None:
-    assert [line.title for line in queries.latest_articles(stored, limit=2)] == ["Title 5", "Title 4"]
-
-
-def test_names_are_counted(stored: Connection) -> None:
-    assert [(e.name, e.label, e.articles, e.mentions) for e in queries.top_entities(stored)] == [
-        ("Bob", "PERSON", 5, 10),
-        ("Ada Lovelace", "PERSON", 3, 6),
-    ]
-    assert [e.name for e in queries.top_entities(stored, word="love")] == ["Ada Lovelace"]
-    assert queries.top_entities(stored, label="ORG") == []
 
 
 def test_the_books_count_places_on_articles_raw_once(stored: Connection, feed: Feed) -> None:

@@ -189,7 +189,7 @@ def test_a_database_put_back_while_the_sink_runs_is_filled_again(
     with running(kafka, database_url, settings) as sink:
         wait_until(sink, lambda: count(database_url) == 10)
         with psycopg.connect(database_url) as other:
-            tables = "decisions, articles, versions, entities, mentions"
+            tables = "decisions, articles, versions, entities, mentions, search"
             other.execute(f"TRUNCATE {', '.join('ingest.' + table for table in tables.split(', '))}")
             other.execute("UPDATE ingest.positions SET next_offset = 0")
         # Every partition must hear of it: the sink finds out when it writes there again.

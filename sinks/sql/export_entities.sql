@@ -1,0 +1,2 @@
+-- All of news.entities.
+SELECT * FROM news.entities

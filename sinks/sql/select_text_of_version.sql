@@ -1,0 +1,2 @@
+-- One stored text.
+SELECT title, text FROM news.article_versions WHERE delivery_id = %(delivery_id)s
