@@ -49,12 +49,17 @@ format: $(VENV)/.dev ## Format the code and mend what ruff can
 	@$(BIN)/ruff format .
 
 .PHONY: schemas
-schemas: $(VENV)/.dev ## Write schemas/ anew after a declared change of records
+schemas: $(VENV)/.dev ## Write schemas/ and sinks/shape.json anew after a declared change of records or migrations
 	@$(BIN)/python -m tests.check_schemas --write
+	@$(BIN)/python -m tests.check_shape --write
+
+.PHONY: docs
+docs: $(VENV)/.dev ## Write docs/sql.md anew from the comments of the migrations
+	@$(BIN)/python -m tests.docs.sql_page
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Resolve requirements/ anew (needs uv)
-	@for set in "runtime:" "embedded:--extra embedded --group build" "dev:--extra embedded --group build --group dev"; do \
+	@for set in "runtime:" "embedded:--extra embedded --group build" "dev:--extra embedded --extra parquet --group build --group dev"; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			pyproject.toml $${set#*:} -o requirements/$${set%%:*}.txt; done
 

@@ -18,7 +18,7 @@ GROUPS: Final = {
     "news.deduplicate": (topics.RAW,),
     "news.enrich": (topics.UNIQUE,),
     REENRICH_GROUP: (topics.REENRICH,),  # in no book: each of these texts is stored already
-    "news.sink": (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER, topics.SOURCES),
+    "news.sink": (topics.DECISIONS, topics.ENRICHED, topics.DEAD_LETTER, topics.SOURCES, topics.WITHDRAWALS),
 }
 
 

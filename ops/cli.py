@@ -9,7 +9,23 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from ops.commands import boilerplate, dead_letters, decisions, explain, feed, keys, look, reenrich, run, schema, sources
+from ops.commands import (
+    boilerplate,
+    dead_letters,
+    decisions,
+    explain,
+    export,
+    feed,
+    keys,
+    look,
+    reading,
+    reenrich,
+    run,
+    schema,
+    search,
+    sources,
+    withdraw,
+)
 from ops.commands.common import plain, talk
 from pipeline.errors import Exit, NewsError
 
@@ -32,11 +48,18 @@ app.add_typer(feed.app, name="feed")
 app.command("topics")(look.topics)
 app.command("lag")(look.lag)
 app.command("tail")(look.tail)
-app.command("articles")(look.articles)
-app.command("entities")(look.entities)
+app.command("articles")(reading.articles)
+app.command("article")(reading.article)
+app.command("entities")(reading.entities)
+app.command("diff")(reading.diff)
+app.command("search")(search.search)
 app.command("where")(look.where)
 app.command("explain")(explain.explain)
+app.command("withdraw")(withdraw.withdraw)
+app.command("restore")(withdraw.restore)
+app.command("erase")(withdraw.erase)
 app.command("balance")(look.balance)
+app.command("export")(export.export)
 app.command("reenrich")(reenrich.reenrich)
 app.add_typer(sources.app, name="sources")
 app.add_typer(keys.app, name="keys")

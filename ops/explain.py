@@ -12,7 +12,7 @@ from ops.database import Connection
 from ops.passages import Passage, Stretch
 from pipeline.cleaning import Span
 from sinks import queries
-from sinks.queries import ArticleName, DecisionLine, TextLine
+from sinks.queries import ArticleName, ArticleState, DecisionLine, TextLine
 
 Relation = Literal["of", "contains", "resembles"]
 
@@ -86,6 +86,12 @@ class Explained:
     against: Against | None
     text: TextLine | None
     comparison: Comparison | None
+    state: ArticleState | None = None
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the text of its article was forgotten."""
+        return self.state is not None and self.state.withdrawn == "erased"
 
 
 class Cell(NamedTuple):
@@ -145,7 +151,8 @@ def _explained(db: Connection, decision: DecisionLine) -> Explained:
     text = queries.stored_text(db, decision.article_id, decision.delivery_id, None, decision) if not is_itself else None
     other = queries.stored_text(db, *held[1:], decision) if held is not None and text is not None else None
     comparison = compared(text, other) if text is not None and other is not None else None
-    return Explained(decision, names, held, text, comparison)
+    state = queries.article_states(db, [decision.article_id]).get(decision.article_id)
+    return Explained(decision, names, held, text, comparison, state)
 
 
 # In words.
@@ -155,13 +162,18 @@ def sentences(e: Explained) -> Iterator[Said]:
     """Why it was decided so, a line each."""
     d = e.decision
     yield Said("article", _named(e, d.article_id))
+    yield from _taken_back(e.state)
     yield Said("delivery", f"{d.delivery_id}, version {d.version_id}, from {d.source}, observed {_time(d.observed_at)}")
-    yield Said("what", f"{d.kind}: {KINDS.get(d.kind, 'a kind that this version does not know')}")
+    if e.is_erased and d.kind == "redelivery" and d.of_version is None:
+        yield Said("what", f"{d.kind}: a delivery of an article that was erased, whatever it says")
+    else:
+        yield Said("what", f"{d.kind}: {KINDS.get(d.kind, 'a kind that this version does not know')}")
     if d.method is not None:
         yield Said("how", f"{d.method}: {METHODS.get(d.method, 'a method that this version does not know')}")
     if d.log_kind is not None:
         yield Said("", f"the log alone said {d.log_kind}")
-    if d.of_article is not None:
+    is_itself = e.is_erased and d.of_article == d.article_id  # what it said before is not known any more
+    if d.of_article is not None and not is_itself:
         version = f", version {d.of_version}" if d.of_version else ""
         own = "its own text before" if d.of_article == d.article_id else _named(e, d.of_article)
         yield Said("against", f"{own}{version}" + (f", delivery {d.of_delivery}" if d.of_delivery else ""))
@@ -180,6 +192,12 @@ def sentences(e: Explained) -> Iterator[Said]:
     yield from _cut(e.text.removed if e.text else ())
 
 
+def _taken_back(state: ArticleState | None) -> Iterator[Said]:
+    if state is not None and state.withdrawn is not None and state.withdrawn_at is not None:
+        what = "its text is stored no more" if state.withdrawn == "erased" else "readers do not see it"
+        yield Said(state.withdrawn, f"{_time(state.withdrawn_at)}: {state.withdrawn_reason} ({what})")
+
+
 def _score(d: DecisionLine) -> Iterator[Said]:
     if d.score is not None and d.resembles is None:
         needed = f"; {_number(d.threshold)} is needed" if d.threshold is not None else ""
@@ -191,7 +209,9 @@ def _score(d: DecisionLine) -> Iterator[Said]:
 
 def _texts(e: Explained) -> Iterator[Said]:
     d, c = e.decision, e.comparison
-    if e.text is None and d.kind in ("unchanged", "redelivery"):
+    if e.text is None and e.is_erased:
+        yield Said("text", "the article was erased: nothing of its texts is stored")
+    elif e.text is None and d.kind in ("unchanged", "redelivery"):
         same = f"version {d.of_version} (delivery {d.of_delivery})" if d.of_version else "the version before"
         yield Said("text", f"its text was not kept: it says the same as {same}")
     elif e.text is None:
@@ -226,6 +246,8 @@ def _named(e: Explained, article_id: UUID) -> str:
     name = e.names.get(article_id)
     if name is None:
         return f"{article_id} (not stored)"
+    if not (name.source or name.title or name.url):
+        return f"{article_id} (erased, or not delivered yet)"
     return f"{article_id}, {name.source}, “{name.title}”" + (f", {name.url}" if name.url else "")
 
 

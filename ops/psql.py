@@ -1,6 +1,7 @@
 """psql for `news db psql`: found on PATH; connected through the environment, so that no password stands in `ps`."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -20,8 +21,30 @@ def find_psql() -> str | None:
     return found
 
 
-def environment(url: str) -> dict[str, str]:
-    """libpq's variables for a URL; readers look at the contract first, and change nothing by accident."""
+def environment(url: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """libpq's variables for a URL and for a reader's session; `settings` are PostgreSQL's."""
     parts = conninfo_to_dict(url)
     variables = {variable: str(parts[name]) for name, variable in _VARIABLES.items() if parts.get(name)}
-    return variables | {"PGOPTIONS": "-c search_path=news,public -c default_transaction_read_only=on"}
+    options = {"search_path": "news,public", **settings}
+    return variables | {"PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in options.items())}
+
+
+#: psql's own options that run something and end: nobody is there to read a greeting.
+_ENDING = ("-c", "--command", "-f", "--file", "-l", "--list", "-V", "--version", "-?", "--help")
+GREETING = (
+    "A reader's shell: schema news, read-only. \\dv+ lists its views, \\d+ articles describes one, \\df news.* its "
+    "functions, \\q leaves."
+)
+
+
+def arguments(given: Sequence[str]) -> list[str]:
+    """psql's arguments for a reader's shell: the prompt says that it is one; what was given comes behind, and wins."""
+    return ["-v", "PROMPT1=%/ (reader)%R%x%# ", "-v", "PROMPT2=%/ (reader)%R%x%# ", *given]
+
+
+def is_interactive(given: Sequence[str]) -> bool:
+    """Whether psql will ask for commands, as far as its arguments say."""
+    return not any(
+        word in _ENDING or word.startswith(("--command=", "--file=")) or (word[:2] in ("-c", "-f") and word[1:2] != "-")
+        for word in given
+    )

@@ -63,6 +63,8 @@ class Listed:
 
 
 COLUMNS: Final = ("name", "state", "alarm", "last poll", "next poll", "every", "entries", "known", "failures", "reason")
+#: What --csv shows: all that --json does.
+FIELDS: Final = tuple(name for name in SourceState.model_fields if name != "schema_version")
 
 
 def listed(settings: Settings) -> list[Listed]:

@@ -1,15 +1,22 @@
 """`news status`: what runs, how much it takes, how far behind it is, and whether the books balance."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
 from ops import books, kafka_view, services
 from ops.stages import STAGES
 from ops.supervisor import paused_file
-from pipeline.errors import Unavailable
+from pipeline.errors import Stop, Unavailable
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from sinks.sizes import TableSize
+
+#: Tables that are said by name.
+_LARGEST: Final = 4
 
 _GROUP_OF = {"deduplicate": "news.deduplicate", "enrich": "news.enrich", "sink": "news.sink"}
 
@@ -34,6 +41,42 @@ def processes(settings: Settings) -> Iterator[dict[str, Any]]:
             "lag": lags.get(_GROUP_OF.get(name, "")),
             "log": str(settings.data_dir / "logs" / f"{name}.log") if name in STAGES else None,
         }
+
+
+def tables(settings: Settings) -> tuple[Sequence["TableSize"], int | None]:
+    """What the tables in PostgreSQL take, the largest first, and bytes that come in a day; nothing where it is away."""
+    from ops import database
+    from sinks import sizes
+
+    try:
+        with database.connect(services.database_url(settings)) as connection:
+            found = sizes.sizes(connection)
+            return found, sizes.growth_bytes(found, sizes.changes_a_day(connection))
+    except (Unavailable, Stop):
+        return (), None
+
+
+def as_rows(found: Sequence["TableSize"]) -> Iterator[dict[str, Any]]:
+    """A row a table."""
+    return (asdict(each) for each in found)
+
+
+def in_words(found: Sequence["TableSize"], growth: int | None) -> Iterator[str]:
+    """The same in two lines."""
+    if not found:
+        return
+    total, indexes = sum(each.bytes for each in found), sum(each.index_bytes for each in found)
+    a_day = f", {_size(growth)} more a day at this rate" if growth is not None else ""
+    yield f"PostgreSQL holds {_size(total)}, {_size(indexes)} of it indexes{a_day}"
+    yield "  " + ", ".join(f"{each.table} {_size(each.bytes)} ({each.rows:,} rows)" for each in found[:_LARGEST])
+
+
+def _size(count: int) -> str:
+    amount, units = float(count), iter(("B", "KiB", "MiB", "GiB", "TiB"))
+    unit = next(units)
+    while amount >= 1024 and unit != "TiB":
+        amount, unit = amount / 1024, next(units)
+    return f"{amount:.1f} {unit}" if unit not in ("B", "KiB") else f"{amount:.0f} {unit}"
 
 
 def summary(settings: Settings) -> Iterator[str]:

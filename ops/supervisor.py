@@ -172,12 +172,14 @@ class Supervisor:
         if self._postgres is not None:
             self._postgres.wait_ready()
         else:
-            with database.connect(self.endpoints.database_url):  # says which setting is wrong when nothing answers
+            # Says which setting is wrong when nothing answers.
+            with database.connect(self.endpoints.database_url, check=False):
                 pass
         if not schema.is_current(self.endpoints.database_url):
-            from sinks import migrate  # Alembic takes a second to import, and most starts have nothing to migrate
+            from sinks import backfill, migrate  # Alembic takes a second to import, and most starts migrate nothing
 
-            migrate.migrate(self.endpoints.database_url)
+            migrate.migrate(self.endpoints.database_url, self.settings.database.publication, self.say)
+            backfill.index_all(self.endpoints.database_url, self.say)
         if self._kafka is not None:
             self._kafka.wait_ready()
         for name in ("deduplicate", "sink", "producers"):

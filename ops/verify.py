@@ -11,8 +11,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from pipeline import topics
 from pipeline.errors import InvalidRecord, Stop
-from pipeline.records import VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
+from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
+from processors import entry
 from processors.decisions import SignatureIndex
+from processors.entry import Forget
 from sinks.queries import DecisionLine
 
 #: Differences that are kept to be shown; all are counted.
@@ -64,6 +66,8 @@ class Report:
     different: int = 0
     missing: int = 0
     first_missing: int | None = None
+    #: Without a row, and old enough that retention may have removed it with its article.
+    retired: int = 0
     #: In the first window of a log that was shortened, without a verdict: they hang on records that are gone.
     not_verifiable: int = 0
     #: Rows whose record is gone.
@@ -92,6 +96,10 @@ class _Held(NamedTuple):
     is_near_start: bool
 
 
+def _offset(held: "_Held | Forget") -> int:
+    return held.log_offset if isinstance(held, Forget) else held.record.offset
+
+
 class _Again(NamedTuple):
     """A decision made again; not `is_verifiable` where records that are gone may have had a say."""
 
@@ -102,13 +110,20 @@ class _Again(NamedTuple):
 class Verification:
     """Takes the log record by record, from its start; `rows` are the stored decisions of the same log, in its order.
 
-    `start` is the log's first offset, `first` the one from which on decisions are compared. A log that was shortened
-    cannot be decided anew in its first window: there the workers' verdicts are taken as they are, as a worker does that
-    starts, and what they say is compared with the rows.
+    `start` is the log's first offset, `first` the one from which on decisions are compared, `retired_to` the greatest
+    one of a decision that retention removed. A log that was shortened cannot be decided anew in its first window: there
+    the workers' verdicts are taken as they are, as a worker does that starts, and what they say is compared with the
+    rows.
     """
 
     def __init__(
-        self, index: SignatureIndex, rows: Iterator[DecisionLine], start: int, window_ms: int, first: int = 0
+        self,
+        index: SignatureIndex,
+        rows: Iterator[DecisionLine],
+        start: int,
+        window_ms: int,
+        first: int = 0,
+        retired_to: int = -1,
     ) -> None:
         self.report = Report()
         self._index = index
@@ -117,9 +132,10 @@ class Verification:
         self._is_whole = start == 0
         self._window_ms = window_ms
         self._first = first
+        self._retired_to = retired_to
         self._now_ms = 0
         self._began_ms: int | None = None
-        self._held: deque[_Held] = deque()
+        self._held: deque[_Held | Forget] = deque()
         self._verdicts: dict[int, Verdict] = {}  # about held records
         self._recent: OrderedDict[int, _Again] = OrderedDict()
 
@@ -133,6 +149,8 @@ class Verification:
             if record.key == VERDICTS_KEY:
                 for verdict in Verdicts.from_bytes(record.value).verdicts:
                     self._hear(verdict)
+            elif record.key == FORGET_KEY:
+                self._held.append(entry.read_forget(record.value, record.offset, record.ms))
             else:
                 self._hold(record, Signature.from_bytes(record.value))
         except InvalidRecord as error:
@@ -152,7 +170,7 @@ class Verification:
         self._held.append(_Held(record, signature, is_near_start))
 
     def _hear(self, verdict: Verdict) -> None:
-        if self._held and verdict.offset >= self._held[0].record.offset:
+        if self._held and verdict.offset >= _offset(self._held[0]):
             self._verdicts[verdict.offset] = verdict
         else:
             self._agree(verdict)
@@ -161,6 +179,10 @@ class Verification:
         """Decide what need not wait for its verdict any longer: of those that do wait, so many stay at most."""
         while self._held:
             held = self._held[0]
+            if isinstance(held, Forget):
+                self._index.forget(held)
+                self._held.popleft()
+                continue
             verdict = self._verdicts.pop(held.record.offset, None)
             if held.is_near_start and verdict is None and len(self._held) <= most:
                 return
@@ -192,6 +214,8 @@ class Verification:
             self._row = next(self._rows, None)
         if not is_verifiable or (is_near_start and not is_there):  # its row may be that of a record that is gone
             self.report.not_verifiable += 1
+        elif (row is None or not is_there) and decision.log_offset <= self._retired_to:
+            self.report.retired += 1
         elif row is None or not is_there:
             self.report.missing += 1
             if self.report.first_missing is None:

@@ -42,13 +42,19 @@ def find(what: str, settings: Settings, endpoints: Endpoints) -> Found:
             decided = decided or cursor.execute(statements.load("select_whereabouts"), about).fetchall()
         in_letters = {"id": sought, "beginning": BEGINNING_BYTES}
         letters = cursor.execute(statements.load("select_letters_about"), in_letters).fetchall()
-    known = [_decided(row) for row in decided] + [_dead(letter) for letter in letters]
+        states = queries.article_states(db, list({sought, *(row["article_id"] for row in decided)}))
+    erased = {article_id for article_id, state in states.items() if state.withdrawn == "erased"}
+    known = [_decided(row, row["article_id"] in erased) for row in decided] + [_dead(letter) for letter in letters]
     notes = [f"These are the newest {MOST_DECISIONS} deliveries of it."] if len(decided) == MOST_DECISIONS else []
     # A delivery has one story; of an article more may be on its way.
     may_come = not any(sought in (row["delivery_id"], row["version_id"]) for row in decided) and not any(
         sought == letter["id"] for letter in letters
     )
-    unstored = [(line, row["delivery_id"]) for line, row in zip(known, decided, strict=False) if not _is_done(row)]
+    unstored = [
+        (line, row["delivery_id"])
+        for line, row in zip(known, decided, strict=False)
+        if not _is_done(row) and row["article_id"] not in erased
+    ]
     coming = _spooled(sought, settings) if may_come else []
     try:
         if may_come or unstored:
@@ -61,7 +67,7 @@ def find(what: str, settings: Settings, endpoints: Endpoints) -> Found:
         if not (known or coming):
             raise
         notes.append(f"What waits in Kafka was not looked for: {error}")
-    return Found(coming + known, notes)
+    return Found([line for state in states.values() for line in _taken_back(state)] + coming + known, notes)
 
 
 def wanted(what: str, db: Connection) -> UUID:
@@ -87,8 +93,19 @@ def _is_done(row: dict[str, Any]) -> bool:
     return row["stored"] or row["by_the_log"] not in ("new", "revision")
 
 
-def _decided(row: dict[str, Any]) -> dict[str, Any]:
-    if row["stored"]:
+def _taken_back(state: queries.ArticleState) -> list[dict[str, Any]]:
+    """A line about an article that is not shown."""
+    if state.withdrawn is None:
+        return []
+    what = "its text is stored no more" if state.withdrawn == "erased" else "readers do not see it"
+    detail = f"{state.withdrawn_reason} ({what})"
+    return [{"where": state.withdrawn, "at": state.withdrawn_at, "article_id": state.article_id, "detail": detail}]
+
+
+def _decided(row: dict[str, Any], is_erased: bool) -> dict[str, Any]:
+    if is_erased and row["by_the_log"] in ("new", "revision", "copy"):
+        where, detail = "erased", "decided; its text was forgotten"
+    elif row["stored"]:
         where, detail = "stored", row["enrich_reason"] or ("enriched" if row["generation"] is not None else "copy")
     elif _is_done(row):
         where, detail = "decided", "needs no row of its own"

@@ -1,14 +1,17 @@
 """What the commands share: where talk and data go, how a table looks, how settings are read."""
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from ops import cells
+from pipeline.errors import SettingError
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 talk = Console(stderr=True, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header line (RFC 4180) instead of a table.")]
 Row = Mapping[str, Any]
 #: DEL and C1 (an 8-bit terminal obeys them), line separators, marks that turn the direction of text.
 _ORDERS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -39,11 +43,28 @@ def quiet_logs() -> None:
     logs.set_up("ERROR", "news")
 
 
-def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: str = "nothing") -> None:
-    """Print rows on stdout, as a table for people or as JSON lines for programs."""
+def show(
+    rows: Iterable[Row],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    as_csv: bool = False,
+    fields: Sequence[str] | None = None,
+    empty: str = "nothing",
+) -> None:
+    """Print rows on stdout, as a table for people, or as JSON lines or CSV for programs.
+
+    The table has `columns`; JSON has all of a row; CSV has `fields`, without these the columns, and its header line
+    also where there is no row. Raises SettingError where both JSON and CSV are asked for.
+    """
+    if as_json and as_csv:
+        raise SettingError("Either --json or --csv, not both.")
+    if as_csv:
+        _show_csv(rows, fields or columns)
+        return
     if as_json:
         for row in rows:
-            print(safe_json(json.dumps(dict(row), default=str, ensure_ascii=False)))  # noqa: T201  data
+            print(safe_json(cells.json_line(row)))  # noqa: T201  data
         return
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
@@ -54,6 +75,17 @@ def show(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool, empty: s
     out = Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty())
     out.width = out.width if sys.stdout.isatty() else 240
     out.print(table, markup=False)
+
+
+def _show_csv(rows: Iterable[Row], fields: Sequence[str]) -> None:
+    """As the values are; only a terminal is spared what would be orders to it."""
+    in_terminal = sys.stdout.isatty()
+    if not in_terminal and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    writer = cells.csv_writer(sys.stdout, fields)
+    for row in rows:
+        line = [cells.csv_cell(row.get(field)) for field in fields]
+        writer.row([plain(cell) for cell in line] if in_terminal else line)
 
 
 def _cell(value: Any) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from ops.commands.common import Json, load_settings, show
+from ops.commands.common import Csv, Json, load_settings, show
 from pipeline.errors import Reason, SettingError
 
 app = typer.Typer(help="What can never succeed, with its reason.", no_args_is_help=True)
@@ -17,6 +17,7 @@ def list_(
     reason: Annotated[str | None, typer.Option("--reason", help="empty, not-json, no-text, …")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000)] = 50,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """The newest dead letters."""
     from psycopg.rows import dict_row
@@ -30,7 +31,7 @@ def list_(
     with database.connect(services.database_url(load_settings())) as db, db.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(statements.load("select_dead_letters"), arguments).fetchall()
     columns = ("failed_at", "stage", "reason", "where", "detail", "length", "id")
-    show(rows, columns, as_json=as_json, empty="no dead letters")
+    show(rows, columns, as_json=as_json, as_csv=as_csv, empty="no dead letters")
 
 
 @app.command("show")

@@ -41,8 +41,8 @@ def verify(
 
     settings = load_settings()
     quiet_logs()
-    report, is_settled, refused = _verified(services.find(settings), settings, first)
-    is_lost = is_settled and report.missing > refused
+    report, is_settled, refused, retired = _verified(services.find(settings), settings, first)
+    is_lost = is_settled and (report.missing > refused or report.missing + report.retired > refused + retired)
     if as_json:
         show([{**report.as_json(), "is_settled": is_settled}], (), as_json=True)
     else:
@@ -55,7 +55,13 @@ def verify(
             talk.print("")
             columns = ("offset", "where", "field", "stored", "recomputed")
             show((d._asdict() for d in report.differences), columns, as_json=False)
-    if is_lost:
+    if is_lost and report.missing <= refused:
+        talk.print(
+            f"[red]{report.missing + report.retired - refused - retired} decisions more than retention removed are not "
+            "in the database, and nothing waits for the sink.[/]",
+            highlight=False,
+        )
+    elif is_lost:
         talk.print(
             f"[red]{report.missing} decisions are not in the database and nothing waits for the sink; the first is at "
             f"offset {report.first_missing} of the log.[/]",
@@ -73,6 +79,8 @@ def _lines(r: "Report", is_lost: bool) -> Iterator[tuple[str, int | str]]:
         yield "older than the log", r.older_than_the_log
         yield "in its first window: taken from the verdicts of workers", r.taken
         yield "  not verifiable, without a verdict or a row", r.not_verifiable
+    if r.retired:
+        yield "removed by retention", r.retired
     yield "equal in the database", r.equal
     yield "different", r.different
     yield "missing" if is_lost else "not in the database yet", r.missing
@@ -82,8 +90,9 @@ def _lines(r: "Report", is_lost: bool) -> Iterator[tuple[str, int | str]]:
     yield "the decisions", "equal" if r.is_equal and not is_lost else "DIFFERENT"
 
 
-def _verified(endpoints: "Endpoints", settings: "Settings", first: int) -> tuple["Report", bool, int]:
-    """The report; whether nothing was on its way to the database; and how many decisions the database refused."""
+def _verified(endpoints: "Endpoints", settings: "Settings", first: int) -> tuple["Report", bool, int, int]:
+    """The report; whether nothing was on its way to the database; how many decisions it refused, and how many retention
+    has removed."""
     from ops import database
     from ops.verify import Verification
     from pipeline import broker, cleaning, topics
@@ -108,18 +117,19 @@ def _verified(endpoints: "Endpoints", settings: "Settings", first: int) -> tuple
         ).decisions_refused
         log_id: UUID = ids[topics.SIGNATURES]
         older = queries.decisions_before(db, log_id, start)
+        retired, retired_to = queries.decisions_retired(db, log_id)
         folder = settings.data_dir / "index"  # its files have no names: nobody else sees them
         folder.mkdir(parents=True, exist_ok=True)
         index = SignatureIndex(log_id, cleaning.load_rules().version, window_ms, folder)
         with closing(index), closing(queries.decisions_of_log(db, log_id, max(start, first), end)) as rows:
-            verification = Verification(index, rows, start, window_ms, max(start, first))
+            verification = Verification(index, rows, start, window_ms, max(start, first), retired_to)
             with _progress(end - start) as advance:
                 for record in _log(endpoints.bootstrap_servers, start, end):
                     verification.take(record)
                     advance(record.offset + 1 - start)
             report = verification.end()
     report.older_than_the_log = older
-    return report, is_settled, refused
+    return report, is_settled, refused, retired
 
 
 def _is_settled(client: Any, states: dict[str, Any], db: "Connection") -> bool:

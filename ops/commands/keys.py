@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.common import Json, load_settings, show, talk
+from ops.commands.common import Csv, Json, load_settings, show, talk
 from pipeline.errors import SettingError
 
 app = typer.Typer(help="Keys for the HTTP API: create, list, revoke.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def create(
 
 
 @app.command("list")
-def list_keys(as_json: Json = False) -> None:
+def list_keys(as_json: Json = False, as_csv: Csv = False) -> None:
     """The keys, without themselves."""
     from producers.ingest.keys import KeyStore
 
@@ -43,8 +43,8 @@ def list_keys(as_json: Json = False) -> None:
     columns = ("name", "prefix", "sources", "per_minute", "created_at", "last_used_at")
     for row in rows:
         row.pop("id")
-        row["sources"] = list(row["sources"]) if as_json else ", ".join(row["sources"]) or "any"
-    show(rows, columns, as_json=as_json, empty="no key: news keys create NAME")
+        row["sources"] = list(row["sources"]) if as_json or as_csv else ", ".join(row["sources"]) or "any"
+    show(rows, columns, as_json=as_json, as_csv=as_csv, empty="no key: news keys create NAME")
 
 
 @app.command("revoke")

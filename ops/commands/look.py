@@ -1,14 +1,11 @@
-"""Looking: at topics and lag in Kafka, at articles and entities in PostgreSQL, at one delivery, at the books."""
+"""Looking: at topics and lag in Kafka, at one delivery, at the books."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from ops.commands.common import Json, load_settings, quiet_logs, show, talk
+from ops.commands.common import Csv, Json, load_settings, quiet_logs, show, talk
 from pipeline.errors import Exit, SettingError
-
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")]
 
 
 def topics(
@@ -16,6 +13,7 @@ def topics(
         str | None, typer.Argument(metavar="[apply]", help="apply: create those that are missing.")
     ] = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """The topics: what is on them, their partitions and records; `apply` creates what is missing."""
     from ops import kafka_view, services
@@ -34,21 +32,21 @@ def topics(
             talk.print(f"created: {', '.join(made) or 'nothing, all are there'}", highlight=False)
         rows = kafka_view.topics_rows(client, declared)
         problems = broker.check(broker.topic_states(client), declared)
-    show(rows, ("topic", "partitions", "records", "kept", "what"), as_json=as_json)
+    show(rows, ("topic", "partitions", "records", "kept", "what"), as_json=as_json, as_csv=as_csv)
     for problem in problems:
         talk.print(f"[red]{problem}[/]", highlight=False)
     if problems:
         raise typer.Exit(Exit.FAILURE)
 
 
-def lag(as_json: Json = False) -> None:
+def lag(as_json: Json = False, as_csv: Csv = False) -> None:
     """How far each consumer group is behind, in records and in seconds (the age of the oldest unread one)."""
     from ops import kafka_view, services
 
     settings = load_settings()
     quiet_logs()
     rows = kafka_view.lag(services.find(settings))
-    show(rows, ("group", "topic", "partition", "position", "end", "lag", "lag_seconds"), as_json=as_json)
+    show(rows, ("group", "topic", "partition", "position", "end", "lag", "lag_seconds"), as_json=as_json, as_csv=as_csv)
 
 
 def tail(
@@ -75,46 +73,10 @@ def tail(
         kafka_view.tail(bootstrap, topic, start, conditions, limit, follow=follow, stop=stop)
 
 
-def articles(
-    words: Annotated[list[str] | None, typer.Argument(help="Words in the title or in a name.")] = None,
-    entity: Annotated[str | None, typer.Option("--entity", help="A name in the article, or a part of one.")] = None,
-    limit: Limit = 20,
-    as_json: Json = False,
-) -> None:
-    """The newest articles, or those with these words in the title or as a name."""
-    from ops import database, services
-    from pipeline.identity import printable
-    from sinks import queries
-
-    settings = load_settings()
-    with database.connect(services.database_url(settings)) as db:
-        given = [printable(word) for word in words or []]
-        rows = queries.latest_articles(db, given, printable(entity) if entity else None, limit)
-    columns = ("published_at", "source", "title", "sentiment_label", "copy_of", "versions", "article_id")
-    show(map(asdict, rows), columns, as_json=as_json, empty="no such article")
-
-
-def entities(
-    name: Annotated[str | None, typer.Argument(help="A part of the name.")] = None,
-    label: Annotated[str | None, typer.Option("--label", help="PERSON, ORG, GPE, …")] = None,
-    limit: Limit = 20,
-    as_json: Json = False,
-) -> None:
-    """The names that stand in most articles."""
-    from ops import database, services
-    from pipeline.identity import printable
-    from sinks import queries
-
-    settings = load_settings()
-    with database.connect(services.database_url(settings)) as db:
-        rows = queries.top_entities(db, printable(name) if name else None, printable(label) if label else None, limit)
-    columns = ("name", "label", "articles", "mentions", "sentiment_score", "entity_id", "aliases")
-    show(map(asdict, rows), columns, as_json=as_json, empty="no such name")
-
-
 def where(
     what: Annotated[str, typer.Argument(metavar="ID|URL", help="An article, version or delivery id, or a URL.")],
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Where a delivery is now: spooled, in Kafka, decided, being enriched, stored, or a dead letter."""
     from ops import services
@@ -123,7 +85,7 @@ def where(
     settings = load_settings()
     quiet_logs()
     rows, notes = find(what, settings, services.find(settings))
-    show(rows, ("where", "at", "kind", "delivery_id", "article_id", "detail"), as_json=as_json)
+    show(rows, ("where", "at", "kind", "delivery_id", "article_id", "detail"), as_json=as_json, as_csv=as_csv)
     for note in notes:
         talk.print(note, markup=False, highlight=False)
     if not rows:

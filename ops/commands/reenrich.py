@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.common import Json, load_settings, quiet_logs, show, talk
+from ops.commands.common import Csv, Json, load_settings, quiet_logs, show, talk
 from pipeline.errors import Exit
 
 Where = Annotated[
@@ -24,6 +24,7 @@ def reenrich(
         bool, typer.Option("--dry-run", help="Count what is stored and what is stale, and send nothing.")
     ] = False,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Enrich again what other models, rules or lists enriched; new articles go first."""
     from ops import reenrich as again
@@ -40,7 +41,7 @@ def reenrich(
     if dry_run:
         counts = again.counts(endpoints, stale)
         columns = ("config", "language", "reason", "texts", "stale")
-        show(map(asdict, counts), columns, as_json=as_json, empty="nothing is stored")
+        show(map(asdict, counts), columns, as_json=as_json, as_csv=as_csv, empty="nothing is stored")
         talk.print(f"{sum(count.stale for count in counts):,} would be enriched again", highlight=False)
         return
     with stages.on_signal() as stop, talk.status("looking for what is stale") as status:
@@ -50,8 +51,8 @@ def reenrich(
             status.update(f"{at.sent:,} sent, {at.outstanding:,} not done yet{waits if at.still else ''}")
 
         sent = again.send(endpoints, stale, stop, say)
-    if as_json:
-        show([{"sent": sent}], (), as_json=True)
+    if as_json or as_csv:
+        show([{"sent": sent}], ("sent",), as_json=as_json, as_csv=as_csv)
     else:
         talk.print(f"sent {sent:,}; `news reenrich --dry-run` counts what is still stale", highlight=False)
         talk.print("(a worker of enrich with other settings leaves them out: start it with these)", highlight=False)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.common import Json, load_settings, quiet_logs, show, talk
+from ops.commands.common import Csv, Json, load_settings, quiet_logs, show, talk
 from pipeline.errors import Exit, SettingError, Stop
 
 Inbox = Annotated[Path, typer.Option("--inbox", help="Folder that is watched for .txt and .jsonl files.")]
@@ -100,24 +100,37 @@ def _set_paused(stage: str, *, paused: bool) -> None:
     talk.print(f"{stage} is {'paused' if paused else 'resumed'}" + ("" if runs else " (from the next `news up` on)"))
 
 
-def status(as_json: Json = False) -> None:
-    """What runs here: every process with its memory, restarts and lag, and whether the books balance."""
-    from ops.status import processes, summary
+def status(
+    tables: Annotated[
+        bool, typer.Option("--tables", help="The tables in PostgreSQL instead: rows, bytes, when they were vacuumed.")
+    ] = False,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """What runs here: processes with memory, restarts and lag; what PostgreSQL holds; whether the books balance."""
+    from ops import status as look
 
     settings = load_settings()
     quiet_logs()
+    found, growth = look.tables(settings)
+    if tables:
+        sizes = ("table", "rows", "dead_rows", "table_bytes", "index_bytes", "bytes", "vacuumed_at")
+        show(look.as_rows(found), sizes, as_json=as_json, as_csv=as_csv, empty="PostgreSQL does not answer.")
+        return
     columns = ("name", "state", "pid", "memory_mib", "cpu_seconds", "restarts", "lag", "log")
-    show(processes(settings), columns, as_json=as_json, empty=f"Nothing runs on {settings.data_dir}.")
-    for line in summary(settings):
+    show(
+        look.processes(settings), columns, as_json=as_json, as_csv=as_csv, empty=f"Nothing runs on {settings.data_dir}."
+    )
+    for line in (*look.in_words(found, growth), *look.summary(settings)):
         talk.print(line, highlight=False)
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(as_json: Json = False, as_csv: Csv = False) -> None:
     """Look at everything that must be right: packages, jars, models, settings, services, topics, schema."""
     from ops.doctor import examine
 
     quiet_logs()
     findings = list(examine(load_settings()))
-    show((f._asdict() for f in findings), ("check", "state", "detail"), as_json=as_json)
+    show((f._asdict() for f in findings), ("check", "state", "detail"), as_json=as_json, as_csv=as_csv)
     if any(f.state == "wrong" for f in findings):
         raise typer.Exit(Exit.FAILURE)

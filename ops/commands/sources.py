@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ops.commands.common import Json, load_settings, plain, quiet_logs, show, talk
+from ops.commands.common import Csv, Json, load_settings, plain, quiet_logs, show, talk
 from pipeline.errors import Exit, InvalidRecord, SettingError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ MOST_SHOWN = 5
 def list_(
     alarm: Annotated[bool, typer.Option("--alarm", help="Only those whose silence is an alarm.")] = False,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """All sources: state, alarm, last and next poll, how much was known, what is wrong."""
     from ops import sources
@@ -31,8 +32,8 @@ def list_(
     settings = load_settings()
     quiet_logs()
     found = [line for line in sources.listed(settings) if not alarm or (line.state and line.state.alarm)]
-    if as_json:
-        show((line.as_json() for line in found), (), as_json=True)
+    if as_json or as_csv:
+        show((line.as_json() for line in found), sources.FIELDS, as_json=as_json, as_csv=as_csv)
     else:
         show((line.as_row() for line in found), sources.COLUMNS, as_json=False, empty="no such source")
 

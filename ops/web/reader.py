@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 import psycopg
 
 from ops.web.problems import Problem
-from pipeline.errors import Unavailable
-from sinks.database import address
+from pipeline.errors import Stop, Unavailable
+from sinks.database import address, connect_as_reader, reader_limits
 from sinks.deadline import deadline
 
 THREADS: Final = 4
@@ -63,7 +63,7 @@ class Reader:
             self._forget()
             if is_reused:  # it may have been cut since it was used last: by a restart of the server, or a firewall
                 return self._answered(question)
-            where = address(self._url)
+            where = address(self._url)  # and not why: what the server says is nothing for strangers
             raise Unavailable(f"PostgreSQL does not answer at {where} (NEWS_DATABASE__URL).") from error
         except (
             psycopg.errors.UndefinedTable,
@@ -71,18 +71,18 @@ class Reader:
             psycopg.errors.UndefinedColumn,
         ) as error:
             raise Unavailable("The database has not the schema of this version: run `news db migrate`.") from error
+        except Stop as error:  # a migration may be under way: those who feed are not to stand still for it
+            raise Unavailable(str(error)) from error
 
     def _connection(self, url: str) -> Connection:
         connection: Connection | None = getattr(self._own, "connection", None)
         if connection is None or connection.closed:
-            milliseconds = int(self._query_seconds * 1000)
-            connection = psycopg.connect(
+            connection = connect_as_reader(
                 url,
-                autocommit=True,
-                connect_timeout=CONNECT_SECONDS,
-                application_name="news web",
+                reader_limits(self._query_seconds),
+                "news web",
+                CONNECT_SECONDS,
                 prepare_threshold=None,  # each filter has its own plan
-                options=f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on -c TimeZone=UTC",
             )
             self._own.connection = connection
             self._connections.append(connection)

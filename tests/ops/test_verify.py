@@ -15,7 +15,8 @@ from ops import verify
 from ops.verify import Difference, LogRecord, Report, Verification
 from pipeline import broker, cleaning, topics
 from pipeline.errors import Stop
-from pipeline.records import VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
+from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Forget, Signature, Verdict, Verdicts
+from processors import entry
 from processors.decisions import SignatureIndex
 from sinks.queries import DecisionLine
 from tests import seeded
@@ -207,6 +208,41 @@ def test_without_verdicts_the_first_window_of_a_shortened_log_is_not_verifiable(
     report = verified(records, [*rows, row(decided(records[2:])[0])], start=10)
 
     assert (report.not_verifiable, report.equal, report.different) == (2, 1, 0)
+
+
+def with_an_erasure() -> tuple[list[LogRecord], list[Decision]]:
+    """STORY, in which the ferry is erased before its revision, and what a worker made of it."""
+    value = Forget(article_id=STORY[0].article_id).to_bytes()
+    records = log_of(STORY)
+    records = [*records[:2], LogRecord(2, 2 * HOUR_MS, FORGET_KEY, value)] + [
+        r._replace(offset=r.offset + 1, ms=r.ms + HOUR_MS) for r in records[2:]
+    ]
+    worker, made = index(), []
+    for r in records:
+        if r.key == FORGET_KEY:
+            worker.forget(entry.read_forget(r.value, r.offset, r.ms))
+        else:
+            made.append(worker.apply(Signature.from_bytes(r.value), r.offset, r.ms).decision)
+    return records, made
+
+
+def test_what_the_log_says_to_forget_is_forgotten_at_its_place() -> None:
+    records, decisions = with_an_erasure()
+
+    report = verified([*records, said(5, *map(verdict, decisions))], map(row, decisions))
+
+    assert [d.kind for d in decisions] == ["new", "new", "redelivery", "redelivery"]
+    assert (report.records, report.equal, report.verdicts_equal) == (6, 4, 4)
+    assert report.is_equal
+
+
+def test_in_the_first_window_of_a_shortened_log_it_is_forgotten_after_what_waits_for_its_verdict() -> None:
+    records, decisions = with_an_erasure()
+
+    report = verified([*records[1:], said(5, *map(verdict, decisions[1:]))], map(row, decisions[1:]), start=1)
+
+    assert (report.taken, report.equal, report.not_verifiable) == (3, 3, 0)
+    assert report.is_equal
 
 
 def test_a_record_that_cannot_be_read_stops_as_it_stops_a_worker() -> None:
