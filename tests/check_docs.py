@@ -50,7 +50,9 @@ class Line(NamedTuple):
 def documents(root: Path) -> list[Path]:
     """The documents, in the order in which one reads them."""
     names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "seeds/README.md")
-    return [root / name for name in names] + sorted((root / "docs").rglob("*.md"))
+    return [root / name for name in names] + [
+        f for top in ("docs", "examples") for f in sorted((root / top).rglob("*.md"))
+    ]
 
 
 def lines_of(file: Path) -> Iterator[Line]:
