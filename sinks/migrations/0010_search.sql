@@ -177,7 +177,8 @@ $$;
 -- takes them for the beginning of file names and tags, and looks to the end of the text at each.
 CREATE FUNCTION ingest.plain_words(words text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT translate(words, '_<', '  ')
+    -- To look for them first is quicker: they are rare.
+    SELECT CASE WHEN strpos(words, '_') + strpos(words, '<') > 0 THEN translate(words, '_<', '  ') ELSE words END
 $$;
 
 CREATE FUNCTION ingest.search_vector(configuration regconfig, title text, byline text, body text) RETURNS tsvector
@@ -409,40 +410,45 @@ CREATE FUNCTION ingest.opened_token(token text) RETURNS text LANGUAGE sql IMMUTA
     )
 $$;
 
--- What the text says round the words, as HTML. The marks are control characters until all else is escaped.
+-- Marks are control characters until all else is escaped; and what looks like a tag would be left out.
+CREATE FUNCTION ingest.unmarked(words text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT translate(words, E'\x02\x03\x04\x05\n<>', E'     \x04\x05')
+$$;
+
+-- What the text says round the words, as HTML.
 CREATE FUNCTION ingest.headline(configuration regconfig, body text, query tsquery) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     options CONSTANT text :=
         E'StartSel="\x02", StopSel="\x03", MaxFragments=2, MaxWords=25, MinWords=8, ShortWord=0, '
         'FragmentDelimiter=" … "';
-    -- What looks like a tag would be left out.
-    plain text := translate(body, E'\x02\x03\x04\x05\n<>', E'     \x04\x05');
     stem text;
     place integer;
     found text;
 BEGIN
-    IF query IS NULL THEN
-        found := left(plain, 200);
-    ELSIF length(plain) <= 200 THEN
-        found := ts_headline(configuration, plain, query, options || ', HighlightAll=true, MaxFragments=0');
-    ELSE
+    IF query IS NOT NULL AND length(body) <= 200 THEN
+        found := ts_headline(
+            configuration, ingest.unmarked(body), query, options || ', HighlightAll=true, MaxFragments=0'
+        );
+    ELSIF query IS NOT NULL THEN
         -- Parsing costs as much as is parsed: first round the place where the longest of the stems begins a word.
         IF strpos(query::text, '<') = 0 THEN
             SELECT m.stem[1] INTO stem
             FROM regexp_matches(querytree(query), '''([^'']+)''', 'g') AS m (stem)
             ORDER BY length(m.stem[1]) DESC LIMIT 1;
-            place := strpos(lower(plain), ' ' || stem);
+            place := strpos(lower(body), ' ' || stem);
             IF place > 0 THEN
-                found := ts_headline(configuration, substr(plain, greatest(1, place - 150), 500), query, options);
+                found := ts_headline(
+                    configuration, ingest.unmarked(substr(body, greatest(1, place - 150), 500)), query, options
+                );
             END IF;
         END IF;
         IF found IS NULL OR strpos(found, E'\x02') = 0 THEN
-            found := ts_headline(configuration, left(plain, 3000), query, options);
+            found := ts_headline(configuration, ingest.unmarked(left(body, 2500)), query, options);
         END IF;
-        IF strpos(found, E'\x02') = 0 THEN
-            found := left(plain, 200);  -- the words stand in the title, or far down in another form
-        END IF;
+    END IF;
+    IF found IS NULL OR strpos(found, E'\x02') = 0 THEN
+        found := ingest.unmarked(left(body, 200));  -- the words stand in the title, or far down in another form
     END IF;
     RETURN replace(
         replace(
