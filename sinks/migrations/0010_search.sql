@@ -1,8 +1,6 @@
 -- Full-text search: one row an article as readers see it, kept by sql/index_articles.sql. Rows that were stored before
 -- are indexed by sinks/backfill.py, in small batches.
 
-SET LOCAL lock_timeout = '10s';
-
 -- Extensions go into schema public, as everybody expects them there. Without them search works all the same: unaccent
 -- makes "Erdogan" find "Erdoğan", pg_trgm makes parts of titles and names quick to find.
 DO $$
