@@ -103,7 +103,8 @@ class JsonRows:
 def opened(out: str) -> Generator[BinaryIO]:
     """What `--out` names: `-` is stdout; a file appears under its name when all of it is on the disk, or not at all.
 
-    What is there and no file (a pipe, /dev/null) is written to as it is. Raises SettingError where that cannot be.
+    A file that is replaced leaves its mode to the new one. What is there and no file (a pipe, /dev/null) is written to
+    as it is. Raises SettingError where that cannot be.
     """
     path = Path(out)
     if out == "-":
@@ -119,7 +120,12 @@ def opened(out: str) -> Generator[BinaryIO]:
             temporary = None
         else:
             temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex[:8]}.part")
-            stream = temporary.open("xb")
+            mode = path.stat().st_mode & 0o777 if path.exists() else None
+            # Private until it has its mode: nobody else opens it before.
+            made = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+            stream = os.fdopen(made, "wb")
+            if mode is not None:
+                os.fchmod(made, mode)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         said = getattr(error, "strerror", None) or str(error)
         raise SettingError(f"--out {out} cannot be written: {said}.") from None

@@ -4,8 +4,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from psycopg.conninfo import conninfo_to_dict
-
-_VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+from psycopg.pq import Conninfo
 
 
 def find_psql() -> str | None:
@@ -24,9 +23,11 @@ def find_psql() -> str | None:
 def environment(url: str, settings: Mapping[str, str]) -> dict[str, str]:
     """libpq's variables for a URL and for a reader's session; `settings` are PostgreSQL's."""
     parts = conninfo_to_dict(url)
-    variables = {variable: str(parts[name]) for name, variable in _VARIABLES.items() if parts.get(name)}
-    options = {"search_path": "news,public", **settings}
-    return variables | {"PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in options.items())}
+    named = {known.keyword.decode(): known.envvar.decode() for known in Conninfo.get_defaults() if known.envvar}
+    variables = {variable: str(parts[name]) for name, variable in named.items() if parts.get(name)}
+    # Behind those of the URL: the last one wins.
+    options = [f"-c {name}={value}" for name, value in {"search_path": "news,public", **settings}.items()]
+    return variables | {"PGOPTIONS": " ".join([*filter(None, [variables.get("PGOPTIONS")]), *options])}
 
 
 #: psql's own options that run something and end: nobody is there to read a greeting.

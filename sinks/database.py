@@ -27,8 +27,11 @@ _REFUSALS: Final = (
     "is not permitted to log in",
     "permission denied for database",
 )
-#: A server that became a standby, and sessions that the server ended.
-_AWAY_STATES: Final = ("25006", "25P03", "25P04")
+#: A server that became a standby, sessions that the server ended, and a row that retention took away meanwhile.
+_AWAY_STATES: Final = ("25006", "25P03", "25P04", "23503")
+#: Of the time that a transaction may take, what one of its statements may: so the server ends it before this side does,
+#: which then knows that it is there.
+STATEMENT_SHARE: Final = 0.8
 #: Not null, check, and "a row is too big": the record's doing. All of class 22 too.
 _REFUSED_STATES: Final = ("23502", "23514", "54000")
 
@@ -161,7 +164,7 @@ def connect(url: str, transaction_timeout_seconds: float) -> Connection:
     try:
         with deadline(connection, transaction_timeout_seconds):
             roles.assume(connection, roles.NAMES.writer)
-            milliseconds = _milliseconds(transaction_timeout_seconds)
+            milliseconds = _milliseconds(STATEMENT_SHARE * transaction_timeout_seconds)
             # A session whose client is gone must let go of its locks.
             for name, value in (
                 ("TimeZone", "UTC"),

@@ -39,7 +39,7 @@ def withdraw(connection: psycopg.Connection[Any], words: Sequence[WithdrawalRow]
 
 def _erase(connection: psycopg.Connection[Any], article_ids: list[UUID]) -> set[UUID]:
     """Take out all that is stored of these articles but that they were erased, and what was decided about them."""
-    lock_letters(connection, alone=True)
+    connection.execute(statements.load("lock_letters"))
     arguments = {"article_ids": article_ids, "keys": [str(article_id).encode() for article_id in article_ids]}
     copies = connection.execute(statements.load("delete_versions"), arguments).fetchall()
     connection.execute(statements.load("blank_articles"), arguments)
@@ -47,9 +47,9 @@ def _erase(connection: psycopg.Connection[Any], article_ids: list[UUID]) -> set[
     return {article_id for (article_id,) in copies}
 
 
-def lock_letters(connection: psycopg.Connection[Any], alone: bool = False) -> None:
-    """Before dead letters are stored, or, `alone`, before those of erased articles are blanked (lock_letters.sql)."""
-    connection.execute(statements.load("lock_letters"), {"alone": alone})
+def share_letters(connection: psycopg.Connection[Any]) -> None:
+    """Before dead letters are stored: those who erase articles wait, or are waited for (share_letters.sql)."""
+    connection.execute(statements.load("share_letters"))
 
 
 def insert_letters(connection: psycopg.Connection[Any], letters: Sequence[DeadLetterRow]) -> None:

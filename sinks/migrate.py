@@ -40,6 +40,11 @@ OLDEST_SERVER: Final = 180000
 _VIEW: Final = re.compile(r"^CREATE OR REPLACE VIEW (news\.\w+)", re.MULTILINE)
 _ALTERS: Final = re.compile(r"^(ALTER TABLE|CREATE OR REPLACE VIEW|DROP) ", re.MULTILINE)
 _OUTSIDE: Final = "-- no transaction"
+_HOLDER: Final = (
+    "SELECT l.pid, a.usename FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = %s::bigint::oid"
+    " AND l.objid = %s::bigint::oid AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 _INVALID_INDEXES: Final = (
     "SELECT quote_ident(c.relname) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid"
     " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE NOT i.indisvalid AND n.nspname = 'ingest'"
@@ -114,9 +119,15 @@ def _lock(driver: psycopg.Connection[Any], url: str, say: Callable[[str], None])
         if row is not None and row[0]:
             return
         if not said:
-            say(f"Another session holds the lock of migrations at {address(url)}: waiting for it.")
+            say(f"{_holder(driver)} holds the lock of migrations at {address(url)}: waiting for it.")
             said = True
         time.sleep(_LOCK_AGAIN_SECONDS)
+
+
+def _holder(driver: psycopg.Connection[Any]) -> str:
+    """Who it is: any user may take such a lock, and whoever looks on can end the session (pg_terminate_backend)."""
+    row = driver.execute(_HOLDER, [LOCK >> 32, LOCK & 0xFFFFFFFF]).fetchone()
+    return f"Another session (process {row[0]} of PostgreSQL, user {row[1]})" if row else "Another session"
 
 
 def _upgrade_patiently(connection: Connection, owner: str) -> list[str]:

@@ -62,7 +62,8 @@ def create(connection: Connection, login: Login, limits: ReaderLimits) -> None:
 def drop(connection: Connection, name: str) -> bool:
     """Take the login away and end its sessions; gives whether this user may end them.
 
-    Raises SettingError where there is none, or it is no reader; Stop where this user may not.
+    Raises SettingError where there is none, or it is no reader; Stop where this user may not, or where it owns
+    something: then it can log in no more.
     """
     is_reader = _is_reader(connection, name)
     if is_reader is None:
@@ -77,7 +78,7 @@ def drop(connection: Connection, name: str) -> bool:
     except psycopg.errors.InsufficientPrivilege as error:
         raise _may_not(connection, error) from error
     except psycopg.errors.DependentObjectsStillExist as error:
-        raise Stop(f"{name} owns something or was given more than a reader has: {error.diag.message_detail}") from error
+        raise _still_there(connection, name, error, ended=ended) from error
     return ended
 
 
@@ -107,6 +108,18 @@ def _is_reader(connection: Connection, name: str) -> bool | None:
     """Whether it is a reader and nothing more; None where there is no such role."""
     row = connection.execute(_FOUND, {"name": name, "reader": roles.NAMES.reader}).fetchone()
     return None if row is None else bool(row[0])
+
+
+def _still_there(connection: Connection, name: str, error: psycopg.Error, *, ended: bool) -> Stop:
+    """What was done to a login that is not gone, and what an administrator does with what keeps it."""
+    role = sql.Identifier(name).as_string(connection)
+    sessions = "its sessions were ended" if ended else "its sessions last until they end, this user may not end them"
+    detail = "; ".join((error.diag.message_detail or "").splitlines())
+    return Stop(
+        f"{name} can log in no more and {sessions}, but it is still there: it owns something or was given more than a "
+        f"reader has ({detail}). An administrator, in each database where that is: REASSIGN OWNED BY {role} TO "
+        f"CURRENT_USER, to keep what it owns; DROP OWNED BY {role}, which deletes the rest; then DROP ROLE {role}."
+    )
 
 
 def _may_not(connection: Connection, error: psycopg.Error) -> Stop:

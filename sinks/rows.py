@@ -41,8 +41,8 @@ MAX_NAME: Final = 500
 MAX_LABEL: Final = 50
 #: Of one transaction, about: 500 articles of 15 names and 40 mentions each are fewer, and take some seconds of 30.
 MAX_ROWS: Final = 50_000
-#: Of the records of one transaction: the rows of a table go to PostgreSQL in one value, which may be 1 GB.
-MAX_BYTES: Final = 64 * 2**20
+#: Of the records of one transaction: texts of 1 MB take a quarter of a second each to be indexed.
+MAX_BYTES: Final = 16 * 2**20
 
 #: Rows go to the database as JSON text; these write it.
 _SPANS: Final = TypeAdapter(tuple[Span, ...])

@@ -18,7 +18,8 @@ from pipeline.errors import InvalidRecord, Unavailable
 from pipeline.journal import CrashJournal
 from pipeline.settings import Settings
 from sinks import postgres, queries, retention, rows, schema
-from sinks.database import Connection, Database, Refused
+from sinks.database import STATEMENT_SHARE, Connection, Database, Refused
+from sinks.parts import Parts
 from sinks.positions import Log, reading_offset
 from sinks.rows import DeadLetterRow, Incoming, Partition, Prepared
 
@@ -98,6 +99,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self._consumer = consumer
         self._database = database
+        self._transaction_timeout_seconds = settings.database.transaction_timeout_seconds
         self._bootstrap_servers = bootstrap_servers
         self._journal_folder = settings.data_dir / "journal"
         self._journals: dict[str, CrashJournal] = {}  # by topic
@@ -242,11 +244,22 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
     def _write(self, prepared: Sequence[Prepared], at: Mapping[Partition, int], began: float) -> list[DeadLetterRow]:
         """On the thread of the writer: all parts of a batch, one after the other."""
         letters: list[DeadLetterRow] = []
-        for part in rows.parts(prepared):
-            work = partial(_write_part, part, at)
-            letters += self._patiently(partial(self._database.run, work)).dead_letters
+        parts = Parts(prepared, at)
+        while parts:
+            letters += self._patiently(partial(self._write_next, parts)).dead_letters
+            parts.written()
         metrics.batch_seconds.labels(stage=rows.STAGE).observe(time.perf_counter() - began)
         return letters
+
+    def _write_next(self, parts: Parts) -> postgres.Written:
+        began = time.monotonic()
+        try:
+            return self._database.run(partial(_write_part, parts.next, parts.reached))
+        except Unavailable:
+            # The server ends a statement before this side cuts the connection: it may be busy, and not away.
+            if time.monotonic() - began >= STATEMENT_SHARE * self._transaction_timeout_seconds:
+                parts.halve()
+            raise
 
     def _finish(self) -> None:
         """Wait until the batch in work is written. Raises what its writing raised."""

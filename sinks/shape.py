@@ -105,9 +105,11 @@ def _needs_missing(right: Part, found: Shape) -> bool:
 def _remedy(kind: str, name: str, definition: str, *, was: bool = False) -> tuple[str, str | None]:
     """What to do about it, in words and, where it can be said, in SQL."""
     table, _, own = name.rpartition(".")
+    # A view's options stand behind its query; made anew without them, it would lose them.
+    body, _, options = definition.partition("; WITH ")
     # A view with other columns in the same places CREATE OR REPLACE refuses, and says so: nothing is dropped unasked.
     make = {
-        "view": f"CREATE OR REPLACE VIEW {name} AS\n{definition}",
+        "view": f"CREATE OR REPLACE VIEW {name}{options and f' WITH {options}'} AS\n{body}",
         "function": f"{definition};",
         "index": definition.replace(" INDEX ", " INDEX CONCURRENTLY ", 1) + ";",
         "constraint": f"ALTER TABLE {table} ADD CONSTRAINT {own} {definition};",

@@ -41,7 +41,7 @@ def write_rows(connection: Connection, prepared: Sequence[Prepared], before: Eff
         effects.articles |= {article_id for article_id, _ in effects.states} | copies
     effects.articles |= _write_articles(connection, articles)
     if letters:
-        erasing.lock_letters(connection)
+        erasing.share_letters(connection)
     registered = _register(connection, prepared)
     entities, mentions = _write_versions(connection, versions, effects)
     # Also of those that are taken back: there may be no texts any more to judge by.

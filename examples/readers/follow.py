@@ -62,6 +62,8 @@ def start_anew(news: psycopg.Connection, file: sqlite3.Connection) -> None:
         articles.execute(ARTICLES)
         file.execute("DELETE FROM articles")
         file.executemany("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?)", articles)
+        # A restored database does not know these, and gives their numbers out again.
+        file.execute("DELETE FROM happened WHERE change > ?", last)
         file.execute("UPDATE position SET change = ?", last)
     news.isolation_level = None
 

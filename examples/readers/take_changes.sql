@@ -80,12 +80,21 @@ BEGIN
             WHEN SQLSTATE 'NF001' OR SQLSTATE 'NF002' THEN
                 RAISE WARNING 'starting anew: %', SQLERRM;
                 DELETE FROM mine.articles;
-                WITH taken AS (
+                WITH range AS MATERIALIZED (
+                    SELECT last FROM news.change_range
+                ),
+
+                undone AS (  -- the restored database does not know them, and gives their numbers out again
+                    DELETE FROM mine.happened WHERE change > (SELECT last FROM range)
+                ),
+
+                taken AS (
                     INSERT INTO mine.articles (article_id, source, title, text, sentiment_score, copy_of)
                     SELECT article_id, source, title, text, sentiment_score, copy_of FROM news.articles
                 )
+
                 UPDATE mine.position SET change = range.last
-                FROM news.change_range AS range
+                FROM range
                 RETURNING range.last INTO next;
         END;
         COMMIT;  -- what was done and the position, together

@@ -54,6 +54,10 @@ SETTINGS = {
     "log_rotation_size": "0",
     "log_truncate_on_rotation": "on",
     "log_checkpoints": "off",
+    # The detail of a refused row is the row, texts of articles included.
+    "log_error_verbosity": "terse",
+    # For each session: a reader's sort fills no disk.
+    "temp_file_limit": "10GB",
 }
 
 # What a server says that cannot start yet because one that was killed is not quite gone.
@@ -250,7 +254,9 @@ class EmbeddedPostgres:
         finally:
             password_file.unlink(missing_ok=True)
         single_user = ["postgres", "--single", "-j", "-D", str(unfinished), "-c", "logging_collector=off", "postgres"]
-        self._run_tool(single_user, typed=f"CREATE DATABASE {DATABASE};\n\n")
+        # Readers make no temporary tables, which no limit holds; nothing of ours but the superuser makes any.
+        statements = (f"CREATE DATABASE {DATABASE}", f"REVOKE TEMPORARY ON DATABASE {DATABASE} FROM PUBLIC")
+        self._run_tool(single_user, typed="".join(f"{statement};\n\n" for statement in statements))
         unfinished.rename(self._cluster)
 
     def _make_own(self, folder: Path) -> None:

@@ -49,9 +49,12 @@ class ArticleIn(BaseModel):
     )
     byline: str | None = Field(None, max_length=MAX_LENGTHS["byline"])
     language: str | None = Field(None, max_length=MAX_LENGTHS["language"], description="BCP 47")
-    published_at: str | None = Field(None, description="ISO 8601 or the form of e-mail")
-    updated_at: str | None = Field(None, description="the same")
-    observed_at: str | None = Field(
+    # Of any type: what is no date is left out, and the article taken.
+    published_at: Any = Field(
+        None, description="ISO 8601 or the form of e-mail; what cannot be read as a date is left out, and notes say so"
+    )
+    updated_at: Any = Field(None, description="the same")
+    observed_at: Any = Field(
         None, description="when it was seen, default: now. The newest one counts: set it for archives"
     )
     targets: list[Span] | None = Field(

@@ -182,8 +182,14 @@ $$;
 CREATE FUNCTION ingest.search_vector(configuration regconfig, title text, byline text, body text) RETURNS tsvector
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-    piece_length CONSTANT integer := 10000;
-    plain text := ingest.plain_words(body);
+    -- More of a text than this is not looked at: nobody waits for the sink while it parses.
+    plain text := ingest.plain_words(left(body, 250000));
+    -- The parser takes runs of signs for addresses and numbers, and looks to their end at each place: a text full of
+    -- them goes to it in small pieces.
+    piece_length integer := CASE
+        WHEN 8 * (length(plain) - length(translate(plain, './~-:@&#+=?%', ''))) > length(plain) THEN 500
+        ELSE 10000
+    END;
     -- The lead: the first paragraph, if that is a short one; else what 400 characters hold.
     lead integer := strpos(left(plain, 600), E'\n');
     found tsvector;
@@ -234,6 +240,18 @@ CREATE FUNCTION ingest.normalised_name(name text) RETURNS text LANGUAGE sql IMMU
     )
 $$;
 
+-- Whether an article that is shown has this name; a copy has those of the text that it repeats.
+CREATE FUNCTION ingest.is_named(wanted uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM ingest.entities AS e
+    JOIN ingest.versions AS v ON v.entities_of = e.delivery_id
+    JOIN ingest.shown AS s ON s.article_id = v.article_id AND s.delivery_id = v.delivery_id
+    WHERE e.register_id = wanted
+    LIMIT 1;
+    RETURN FOUND;
+END
+$$;
+
 CREATE FUNCTION news.find_names(name text, most integer DEFAULT 100)
 RETURNS TABLE (register_id uuid, is_exact boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -249,20 +267,32 @@ BEGIN
         RETURN;
     END IF;
     part := regexp_replace(lower(btrim(left(find_names.name, 1000)) COLLATE pg_unicode_fast), '([\\%_])', '\\\1', 'g');
+    -- The register keeps names for good; whether an article that is shown has one is asked name by name, of as many as
+    -- are given out.
     RETURN QUERY
-        SELECT r.id, true FROM ingest.entity_register AS r WHERE r.name = wanted
-        UNION
-        SELECT r.id, true FROM ingest.entity_register AS r
-        WHERE r.watch_id IS NOT NULL AND (
-            r.watch_id = find_names.name
-            OR ingest.alias_lines(r.aliases) LIKE E'%\n' || part || E'\n%'
-        )
+        SELECT f.id, true
+        FROM (
+            SELECT r.id FROM ingest.entity_register AS r WHERE r.name = wanted
+            UNION
+            SELECT r.id FROM ingest.entity_register AS r
+            WHERE r.watch_id IS NOT NULL AND (
+                r.watch_id = find_names.name
+                OR ingest.alias_lines(r.aliases) LIKE E'%\n' || part || E'\n%'
+            )
+        ) AS f
+        WHERE ingest.is_named(f.id)
         LIMIT most;
     IF NOT FOUND THEN
         RETURN QUERY
-            SELECT r.id, false FROM ingest.entity_register AS r
-            WHERE ingest.alias_lines(r.aliases) LIKE '%' || part || '%'
-            ORDER BY length(coalesce(r.name, r.aliases[1])), r.id
+            SELECT f.id, false
+            FROM (
+                SELECT r.id, length(coalesce(r.name, r.aliases[1])) AS size FROM ingest.entity_register AS r
+                WHERE ingest.alias_lines(r.aliases) LIKE '%' || part || '%'
+                ORDER BY size, r.id
+                OFFSET 0  -- sorted first, then asked
+            ) AS f
+            WHERE ingest.is_named(f.id)
+            ORDER BY f.size, f.id
             LIMIT most;
     END IF;
 END
@@ -270,7 +300,7 @@ $$;
 REVOKE ALL ON FUNCTION news.find_names(text, integer) FROM PUBLIC;
 CREATE INDEX entity_register_watch ON ingest.entity_register (watch_id) WHERE watch_id IS NOT NULL;
 COMMENT ON FUNCTION news.find_names(text, integer) IS
-    'Who is called so, as register_id of news.entities: those of exactly this name (upper or lower case alike) or with '
+    'Who in the articles as shown is called so, as register_id of news.entities: those of exactly this name (upper or lower case alike) or with '
     'this entity_id, is_exact; if there are none, those with the name as a part of any of their forms, the shortest '
     'names first';
 

@@ -8,3 +8,5 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS articles_withdrawn ON ingest.articles (a
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dead_letters_key ON ingest.dead_letters USING hash (key);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS dead_letters_place
 ON ingest.dead_letters (topic_id, partition, record_offset);
+-- Of the address as news.articles has it.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS articles_shown_url ON ingest.articles USING hash ((CASE WHEN withdrawn IS NULL THEN url END));

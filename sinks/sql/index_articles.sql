@@ -78,6 +78,7 @@ SELECT
     ),
     ingest.search_vector(c.configuration::regconfig, c.title, c.byline, c.text)
 FROM changed AS c
+ORDER BY c.article_id
 ON CONFLICT (article_id) DO UPDATE SET
     inputs = excluded.inputs,
     first_seen_at = excluded.first_seen_at,

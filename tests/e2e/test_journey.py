@@ -242,10 +242,10 @@ def test_lag_is_0_everywhere_once_balanced(instance: Instance) -> None:
     assert "articles.enriched" in instance.news("lag").out
 
 
-def test_topics_lists_all_eight_with_their_records(instance: Instance) -> None:
+def test_topics_lists_all_nine_with_their_records(instance: Instance) -> None:
     rows = {row["topic"]: row for row in instance.news("topics", "--json").rows()}
 
-    assert len(rows) == 8
+    assert len(rows) == 9
     assert rows["articles.sources"]["kept"] is None  # compacted: how many it keeps nobody counts
     assert rows["articles.signatures"]["partitions"] == 1
     assert rows["articles.raw"]["records"] >= len(DELIVERED)

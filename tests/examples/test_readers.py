@@ -261,6 +261,39 @@ def test_the_reader_in_sql_starts_anew_where_changes_are_gone_or_the_database_is
     assert happened == (0,)
 
 
+def restore_backup_with_changes_to(connection: Connection, last: int) -> None:
+    """What a reader sees of it: numbers above `last` were never given out, and will be."""
+    connection.execute("DELETE FROM ingest.changes WHERE change > %s", [last])
+    connection.execute("UPDATE ingest.change_counter SET last = %s", [last])
+
+
+def test_readers_of_a_database_that_was_restored_take_what_comes_under_numbers_that_they_have_seen(
+    connection: Connection, feed: Feed, reader_url: str, file: sqlite3.Connection
+) -> None:
+    write(connection, feed, short_story("new", "revision", "revision"))
+    after = Story()
+    after.happened.extend([("", "")] * 3)  # places that are taken
+    after.tell("new", 2, 4)
+
+    with psycopg.connect(reader_url, autocommit=True) as news:
+        news.execute((READERS / "take_changes.sql").read_bytes())
+        news.execute("CALL mine.take_changes()")
+        follow.take_changes(news, file)
+        restore_backup_with_changes_to(connection, 1)
+        news.execute("CALL mine.take_changes()")
+        with pytest.raises(psycopg.Error, match="change 3 was never given out here"):
+            follow.take_changes(news, file)
+        follow.start_anew(news, file)
+        write(connection, feed, after)
+        news.execute("CALL mine.take_changes()")
+        done = follow.take_changes(news, file)
+        by_table = news.execute("SELECT change, kind, article_id::text FROM mine.happened ORDER BY change").fetchall()
+
+    by_file = file.execute("SELECT change, kind, article_id FROM happened ORDER BY change").fetchall()
+    assert done == 1
+    assert by_table == by_file == [(1, "new", str(article(1))), (2, "new", str(article(2)))]
+
+
 def test_an_article_that_is_taken_back_leaves_the_readers_too(
     connection: Connection, feed: Feed, reader_url: str, file: sqlite3.Connection
 ) -> None:

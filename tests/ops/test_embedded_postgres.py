@@ -106,6 +106,35 @@ def test_a_ready_server_has_the_database_news_in_utc_sorted_by_code_point(run_se
     assert row == ("news", "news", "UTC", "C.UTF-8", True)
 
 
+def test_the_log_holds_no_row_that_was_refused(run_server):
+    server = run_server()
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE texts (id integer CHECK (id > 0), text text)")
+        with pytest.raises(psycopg.errors.CheckViolation, match="of an article") as refused:
+            connection.execute("INSERT INTO texts VALUES (%s, %s)", [0, "of an article"])
+    log = "".join(path.read_text() for path in (server.location / "log").iterdir())
+
+    assert "of an article" in str(refused.value.diag.message_detail)
+    assert 'violates check constraint "texts_id_check"' in log
+    assert "of an article" not in log
+
+
+def test_a_reader_makes_no_temporary_table_and_its_sorts_have_a_limit(run_server):
+    server = run_server()
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        limit = connection.execute("SHOW temp_file_limit").fetchone()
+        connection.execute("CREATE ROLE ann")
+        connection.execute("SET ROLE ann")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied to create temporary tables"):
+            connection.execute("CREATE TEMPORARY TABLE mine ()")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SET temp_file_limit = -1")
+
+    assert limit == ("10GB",)
+
+
 def test_rows_survive_kill_9_and_the_port_stays(run_server):
     first = run_server()
     keep_rows(first)

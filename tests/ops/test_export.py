@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -284,6 +285,26 @@ def test_a_link_stays_one_and_a_device_is_written_to(export: Run, tmp_path: Path
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").read_text("utf-8").startswith("article_id,")
     assert not Path(os.devnull).is_file()
+
+
+def test_a_file_that_is_replaced_keeps_its_mode_and_is_never_more_open(tmp_path: Path) -> None:
+    private, shared, new = tmp_path / "private.csv", tmp_path / "shared.csv", tmp_path / "new.csv"
+    umask = os.umask(0o022)
+    try:
+        for file, mode in ((private, 0o600), (shared, 0o664)):
+            file.touch()
+            file.chmod(mode)
+        for file in (private, shared, new):
+            with exporting.opened(str(file)) as stream:
+                begun = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+                stream.write(b"rows")
+            assert stat.S_IMODE(file.stat().st_mode) == begun
+    finally:
+        os.umask(umask)
+
+    modes = [stat.S_IMODE(file.stat().st_mode) for file in (private, shared, new)]
+    assert modes == [0o600, 0o664, 0o644]
+    assert private.read_bytes() == b"rows"
 
 
 def test_notebooks_read_it(export: Run, tmp_path: Path) -> None:

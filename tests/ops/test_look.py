@@ -13,7 +13,7 @@ from rich.console import Console
 from ops.commands import common
 from ops.commands import reading as commands
 from ops.moments import moment
-from ops.psql import arguments, is_interactive
+from ops.psql import arguments, environment, is_interactive
 from pipeline.errors import SettingError
 from sinks import database, postgres
 from tests.running import Outcome, run_news
@@ -190,6 +190,34 @@ def test_names_are_counted_by_period_and_by_day(stored: str, tmp_path: Path) -> 
     assert (period["name"], period["articles"], period["mentions"]) == ("Ada Lovelace", 1, 2)
     assert days.splitlines()[1].startswith("2026-03-01,Ada Lovelace,PERSON,1,2,0.5,")
     assert (wrong.status, "want --since" in " ".join(wrong.err.split())) == (2, True)
+
+
+def test_the_reader_s_shell_connects_as_the_url_says() -> None:
+    url = (
+        "postgresql://ann:p%40ss@db.example:5433/news?sslmode=verify-full&sslrootcert=/ca.pem&sslcert=/c.pem"
+        "&sslkey=/k.pem&sslcrl=/crl.pem&channel_binding=require&gssencmode=disable&target_session_attrs=read-write"
+        "&hostaddr=192.0.2.1&passfile=/pass&service=s&options=-c%20jit%3Doff%20-c%20role%3Dpostgres"
+    )
+
+    assert environment(url, {"role": "news_reader"}) == {
+        "PGHOST": "db.example",
+        "PGPORT": "5433",
+        "PGUSER": "ann",
+        "PGPASSWORD": "p@ss",
+        "PGDATABASE": "news",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/ca.pem",
+        "PGSSLCERT": "/c.pem",
+        "PGSSLKEY": "/k.pem",
+        "PGSSLCRL": "/crl.pem",
+        "PGCHANNELBINDING": "require",
+        "PGGSSENCMODE": "disable",
+        "PGTARGETSESSIONATTRS": "read-write",
+        "PGHOSTADDR": "192.0.2.1",
+        "PGPASSFILE": "/pass",
+        "PGSERVICE": "s",
+        "PGOPTIONS": "-c jit=off -c role=postgres -c search_path=news,public -c role=news_reader",
+    }
 
 
 @pytest.mark.services

@@ -111,7 +111,7 @@ def test_a_check_says_what_came_and_what_would_be_made_of_it_and_feeds_nothing(
     (found,) = checked.rows()
     assert (found["kind"], found["title"], found["content_type"]) == ("an RSS feed", "Wire", "application/rss+xml")
     assert (found["entries"], found["full_texts"], found["dated"], found["languages"]) == (2, 0, 2, ["nb"])
-    assert (found["oldest"], found["newest"]) == ("2026-03-01 10:00:00+00:00", "2026-03-02 10:00:00+00:00")
+    assert (found["oldest"], found["newest"]) == ("2026-03-01T10:00:00Z", "2026-03-02T10:00:00Z")
     assert (found["articles"], found["pages"], found["dead_letters"]) == (0, 2, 0)
     assert found["moved_to"] == found["answered_by"] == f"{strangers.url}/feed"
     assert found["conditional_get"] == "says that nothing has changed (ETag)"

@@ -230,7 +230,7 @@ def seed(url: str) -> None:
         said = found.metadata.model_copy(update={"language": "en"})  # too short for a detector
         record = found.model_copy(update={"body": body, "metadata": said})
         postgres.write_batch(connection, feed.incoming(decided(made, n), record))
-    connection.execute("TRUNCATE ingest.positions")  # of topics that were never there
+    connection.execute("DELETE FROM ingest.positions")  # of topics that were never there
     connection.close()
 
 

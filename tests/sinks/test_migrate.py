@@ -1,5 +1,6 @@
 """The schema: made, made twice at once, too old, too new; and what a reader may see."""
 
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -31,6 +32,25 @@ def test_two_that_migrate_at_once_do_it_once(empty_database_url: str) -> None:
         applied = list(pool.map(migrate.migrate, [empty_database_url] * 4))
 
     assert sorted(applied, key=len) == [[], [], [], list(schema.revisions())]
+
+
+def test_whoever_waits_for_the_lock_of_migrations_says_who_holds_it(empty_database_url: str) -> None:
+    heard = threading.Event()
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        heard.set()
+
+    with psycopg.connect(empty_database_url, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_lock(%s)", [migrate.LOCK])
+        holder = f"process {other.info.backend_pid} of PostgreSQL"
+        waiting = pool.submit(migrate.migrate, empty_database_url, say=say)
+        assert heard.wait(30)
+        other.execute("SELECT pg_advisory_unlock(%s)", [migrate.LOCK])
+
+        assert waiting.result(60) == list(schema.revisions())
+    assert said[0].startswith(f"Another session ({holder}, user ")
 
 
 def test_a_database_without_a_schema_is_sent_to_migrate(empty_database_url: str) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinks import rows
+from sinks.parts import Parts
 from sinks.rows import Incoming, Prepared, Rows, Version
 
 
@@ -52,3 +53,28 @@ def test_nothing_is_written_behind_what_is_not(places: list[tuple[int, int, int]
     assert len(written) == len(batch)
     for one, two in itertools.pairwise(written):
         assert (one.place, one.offset) < (two.place, two.offset)
+
+
+def test_what_was_written_is_where_the_next_part_begins() -> None:
+    parts = Parts([prepared(0, offset, names=20_000) for offset in range(5)], {(UUID(int=1), 0): 0})
+    places: list[int] = []
+
+    while parts:
+        places.append(parts.reached[UUID(int=1), 0])
+        parts.written()
+
+    assert places == [0, 2, 4]
+
+
+def test_a_part_that_takes_too_long_is_halved_until_a_record_is_alone() -> None:
+    parts = Parts([prepared(0, offset) for offset in range(5)], {(UUID(int=1), 0): 0})
+
+    for _ in range(4):
+        parts.halve()
+
+    assert [p.incoming.offset for p in parts.next] == [0]
+    parts.written()
+    assert [p.incoming.offset for p in parts.next] == [1]
+    parts.written()
+    assert [p.incoming.offset for p in parts.next] == [2, 3, 4]
+    assert parts.reached == {(UUID(int=1), 0): 2}

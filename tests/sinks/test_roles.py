@@ -210,6 +210,33 @@ def test_a_login_that_is_dropped_loses_its_sessions(database_url: str) -> None:
             readers.drop(admin, str(admin.info.user))
 
 
+def test_a_login_that_owns_something_can_log_in_no_more_and_an_administrator_is_told_what_to_do(
+    database_url: str,
+) -> None:
+    login = Login(f"test {uuid4().hex}", "secret")
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        readers.create(admin, login, reader_limits(30))
+        role = sql.Identifier(login.name)
+        admin.execute(sql.SQL("CREATE SCHEMA mine AUTHORIZATION {}").format(role))
+        try:
+            with pytest.raises(Stop) as told:
+                readers.drop(admin, login.name)
+            said = str(told.value)
+            with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
+                psycopg.connect(readers.url_of(database_url, login))
+        finally:
+            statements = [sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER"), sql.SQL("DROP OWNED BY {}"),
+                          sql.SQL("DROP ROLE {}")]  # fmt: skip
+            for statement in statements:
+                admin.execute(statement.format(role))
+        kept = admin.execute("SELECT to_regnamespace('mine') IS NOT NULL").fetchone()
+
+    assert said.startswith(f"{login.name} can log in no more and its sessions were ended, but it is still there")
+    assert "owner of schema mine" in said
+    assert all(statement.format(role).as_string() in said for statement in statements)
+    assert kept == (True,)
+
+
 def test_one_who_may_make_no_roles_is_told_so(make_login: MakeLogin) -> None:
     with (
         psycopg.connect(make_login("news_writer"), autocommit=True) as plain,

@@ -264,11 +264,14 @@ def test_a_copy_is_found_by_the_names_of_its_original_whichever_came_first(
         "a" * 1_000_000,
         "a_" * 500_000,
         "<!--" * 250_000,
+        "./" * 500_000,
+        "~/" * 500_000,
+        "a-1." * 250_000,
         "é" * 500_000,
         " ".join(f"word{n}" for n in range(200_000))[:1_100_000],
         " ".join(f"{n:x}" for n in range(170_000)),
     ],
-    ids=["one word", "underscores", "comments", "accents", "distinct words", "numbers"],
+    ids=["one word", "underscores", "comments", "paths", "homes", "versions", "accents", "distinct words", "numbers"],
 )
 def test_a_huge_text_is_indexed_as_far_as_it_goes(connection: Connection, write: Write, text: str) -> None:
     write(story(1, "Flood", "Beginning. " + text))

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from typing import Any
 from uuid import UUID
 
@@ -194,6 +195,78 @@ def test_an_article_that_is_not_known_yet_is_hidden_when_it_comes(
     ).fetchall() == [{"title": "Title 2", "source": "wire", "first_seen_at": at(0), "last_seen_at": at(10)}]
 
 
+TOLD = """
+CREATE FUNCTION pg_temp.told(said text) RETURNS boolean LANGUAGE plpgsql COST 0.000001 AS $$
+BEGIN
+    RAISE NOTICE '%', said;
+    RETURN true;
+END
+$$
+"""
+
+
+@pytest.mark.parametrize("off", [(), ("indexscan", "bitmapscan"), ("hashjoin", "mergejoin"), ("nestloop",)])
+def test_a_condition_of_a_reader_is_shown_nothing_that_is_withdrawn(
+    connection: Connection, reader: Reader, feed: Feed, off: tuple[str, ...]
+) -> None:
+    """A cheap function, or a cast that fails, may be run before the conditions of a view."""
+    write(connection, feed, *STORY, word("withdrawn", 30))
+    told: list[str] = []
+    reader.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+    reader.execute(TOLD)
+    reader.execute("SET ROLE news_reader")
+    for setting in off:
+        reader.execute(f"SET enable_{setting} TO off".encode())
+
+    columns = reader.execute(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns AS c WHERE c.table_schema = 'news'"
+    ).fetchall()
+    # Ids say nothing, and names without their article are looked up by an index.
+    for column in columns:
+        reader.execute(
+            f"SELECT FROM news.{column['table_name']} WHERE pg_temp.told({column['column_name']}::text)".encode()
+        )
+
+    said = "\n".join(told)
+    assert "Text 3." in said
+    for secret in ("Text 1.", "Text 2.", "Title 1", "Title 2", "example.org/1"):
+        assert secret not in said, secret
+
+
+def test_a_dead_letter_that_has_only_the_place_of_a_withdrawn_article_shows_nothing_that_it_holds(
+    connection: Connection, reader: Reader, feed: Feed
+) -> None:
+    columns = "detail, key, value, truncated"
+    postgres.write_batch(connection, [*feed.incoming(*STORY, word("withdrawn", 30)), letter(feed, at_raw=2)])
+
+    hidden = reader.execute(f"SELECT {columns} FROM news.dead_letters".encode()).fetchall()
+    write(connection, feed, word("restored", 40))
+
+    assert hidden == [{"detail": "", "key": None, "value": b"", "truncated": True}]
+    assert reader.execute("SELECT key, value FROM news.dead_letters").fetchall() == [
+        {"key": b"other", "value": b"Text 1."}
+    ]
+
+
+def test_a_name_is_found_as_long_as_an_article_that_is_shown_has_it(
+    connection: Connection, reader: Reader, feed: Feed
+) -> None:
+    def found(name: str) -> list[bool]:
+        return [row["is_exact"] for row in reader.execute("SELECT * FROM news.find_names(%s)", [name]).fetchall()]
+
+    write(connection, feed, *STORY)
+    before = {name: found(name) for name in ("Ada", "Cleo", "Cle")}
+    write(connection, feed, word("withdrawn", 30))
+    meanwhile = {name: found(name) for name in ("Ada", "Cleo", "Cle")}
+    write(connection, feed, word("restored", 40))
+    after = {name: found(name) for name in ("Ada", "Cleo", "Cle")}
+    write(connection, feed, word("erased", 50))
+
+    assert before == after == {"Ada": [True], "Cleo": [True], "Cle": [False]}
+    assert meanwhile == {"Ada": [True], "Cleo": [], "Cle": []}
+    assert (found("Ada"), found("Cleo"), found("Cle")) == ([True], [], [])
+
+
 # Erased.
 
 
@@ -361,3 +434,9 @@ def test_the_books_balance_after_an_erasure_whatever_was_stored_or_refused(
     write(connection, feed, enriched(missing, 9, enrichment()))
 
     assert before == after == unstored() == (5, 0)
+
+
+def test_no_statement_waits_for_a_lock_that_any_reader_may_take_and_keep() -> None:
+    statements_of_ours = (resources.files("sinks") / "sql").iterdir()
+
+    assert [file.name for file in statements_of_ours if "pg_advisory" in file.read_text(encoding="utf-8")] == []
