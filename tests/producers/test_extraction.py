@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -104,11 +105,13 @@ def test_a_process_that_is_killed_from_outside_is_replaced(pool: ExtractionPool)
     killed = pool.process_ids[0]
     os.kill(killed, signal.SIGKILL)
 
+    deadline = time.monotonic() + 60
     with ThreadPoolExecutor(PROCESSES) as threads:
-        texts = list(threads.map(lambda town: text_of(pool, town), ["harbour"] * 4))
+        while killed in pool.process_ids:  # until somebody asks it: the others may be quicker
+            assert time.monotonic() < deadline
+            texts = list(threads.map(lambda town: text_of(pool, town), ["harbour"] * 4))
 
-    assert texts == ["The harbour was closed on Monday."] * 4
-    assert killed not in pool.process_ids
+            assert texts == ["The harbour was closed on Monday."] * 4
 
 
 def test_a_fresh_process_takes_over_after_so_many_documents(
