@@ -27,6 +27,8 @@ _REFUSALS: Final = (
     "is not permitted to log in",
     "permission denied for database",
 )
+#: Of these it has answered: another transaction stood in the way.
+_BUSY_CLASSES: Final = ("23", "40", "55")
 #: A server that became a standby, sessions that the server ended, and a row that retention took away meanwhile.
 _AWAY_STATES: Final = ("25006", "25P03", "25P04", "23503")
 #: Of the time that a transaction may take, what one of its statements may: so the server ends it before this side does,
@@ -91,6 +93,8 @@ def explained(error: psycopg.Error, url: str) -> Unavailable:
     if "failed to resolve host" in first or "could not translate host name" in first:
         host = conninfo_to_dict(url).get("host")
         return Unavailable(f"There is no host {host} for PostgreSQL at {where}: {first}")
+    if (error.sqlstate or "")[:2] in _BUSY_CLASSES:
+        return Unavailable(f"PostgreSQL at {where} cannot do it at this moment: {first}")
     return Unavailable(f"PostgreSQL does not answer at {where}: {first}")
 
 
