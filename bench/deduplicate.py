@@ -30,8 +30,8 @@ from ops.embedded.kafka import EmbeddedKafka, user_cache_folder
 from pipeline import broker, cleaning, identity, topics
 from pipeline.records import Coordinates, RawArticle, Signature, Verdict
 from processors import entry, fingerprint
-from processors.decisions import SignatureIndex
 from processors.publisher import Publisher
+from processors.signature_index import SignatureIndex
 from processors.signature_log import SignatureLog
 
 LOG_ID: Final = UUID(int=2)

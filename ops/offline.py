@@ -33,9 +33,9 @@ from pipeline.records import (
 )
 from pipeline.settings import Settings
 from processors import articles, entry, fingerprint
-from processors.decisions import SignatureIndex
 from processors.fingerprint import Prepared
 from processors.pool import NlpPool
+from processors.signature_index import SignatureIndex
 from producers import files
 from producers.formats.page import Extract
 

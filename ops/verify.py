@@ -13,8 +13,8 @@ from pipeline import topics
 from pipeline.errors import InvalidRecord, Stop
 from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
 from processors import entry
-from processors.decisions import SignatureIndex
 from processors.entry import Forget
+from processors.signature_index import SignatureIndex
 from sinks.queries import DecisionLine
 
 #: Differences that are kept to be shown; all are counted.

@@ -6,43 +6,30 @@ replay says the same. A record may bring its verdict along, made by a worker tha
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
-from pathlib import Path
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 from uuid import UUID
 
-import numpy as np
 import xxhash
 
 from pipeline import identity
 from pipeline.errors import Stop
-from pipeline.records import Current, Decision, Guard, Kind, Method, Signature, Verdict, utc
-from processors import entry, near
-from processors.entry import Entry, Forget
+from pipeline.records import Kind, Method, Verdict
+from processors import keys, near
+from processors.entry import Entry
+from processors.keys import ARTICLE, VERSION, Lookup
 from processors.near import SHORT_TEXT_WORDS, Match, Nearest, Text
 from processors.postings import Hashes
-from processors.window import LARGEST_SEGMENT, NO_CONTENT, NO_ID, NO_ROW, Row, Window
+from processors.said import GUARDS, KIND_NUMBERS, KINDS, METHODS, microseconds
+from processors.window import NO_CONTENT, NO_ID, NO_ROW, Row, Window
 
 #: A text that so many versions say word for word is looked for among the newest of them that may be called its
 #: original, and those among so many of all.
 _MOST_SAYING_THE_SAME: Final = 64
 _MOST_LOOKED_AT: Final = 1_024
-#: Records are taken in portions of at most this many.
-_PORTION: Final = 2_048
 
-_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-_METHODS: Final[tuple[Method | None, ...]] = (None, *get_args(Method))
-_GUARDS: Final[tuple[Guard | None, ...]] = (None, *get_args(Guard))
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-class Outcome(NamedTuple):
-    """A decision, and whether it is said again: after a crash between append and outcome, or a rebalance."""
-
-    decision: Decision
-    replay: bool
+_TEXTS: Final = (KIND_NUMBERS["new"], KIND_NUMBERS["revision"])
+_METHODS_BY_NAME: Final[dict[str, Method]] = {"url": "url", "item": "item", "text": "text"}
 
 
 class Applied(NamedTuple):
@@ -67,207 +54,8 @@ class _Verdict(NamedTuple):
     match: Match = Match()
 
 
-class SignatureIndex:
-    """Everything the log says about the last `window_ms`, by log-append time taken as a running maximum.
-
-    `folder` is where its files lie while it lives; without one, where temporary files lie.
-    """
-
-    def __init__(
-        self,
-        log_id: UUID,
-        rules_version: int,
-        window_ms: int,
-        folder: Path | None = None,
-        largest_segment: int = LARGEST_SEGMENT,
-    ) -> None:
-        self._log_id = log_id
-        self._rules_version = rules_version
-        self._window_ms = window_ms
-        self._window = Window(window_ms, folder, largest_segment)
-
-    def __len__(self) -> int:
-        """How many deliveries are known."""
-        return len(self._window)
-
-    @property
-    def window(self) -> Window:
-        """What it knows, for measurements."""
-        return self._window
-
-    def apply(self, signature: Signature, log_offset: int, log_ms: int, verdict: Verdict | None = None) -> Outcome:
-        """Take the next record of the log (append time in milliseconds since the epoch) and decide.
-
-        Raises Stop for a record of newer rules than this worker has: it would decide otherwise than the others.
-        """
-        (applied,) = self.apply_all([entry.of(signature, log_offset, log_ms, verdict)])
-        return Outcome(self.decision(applied.row, signature), applied.replay)
-
-    def apply_all(self, entries: Sequence[Entry]) -> list[Applied]:
-        """Take the next records of the log; the answers are those of one record at a time. Raises Stop as `apply`."""
-        applied: list[Applied] = []
-        for begin in range(0, len(entries), _PORTION):
-            portion = entries[begin : begin + _PORTION]
-            applied += _Portion(self._window, portion, self._rules_version, self._window_ms).apply()
-        return applied
-
-    def forget(self, f: Forget) -> None:
-        """Take the next record of the log where it is this one: nothing of the article's texts is known any more.
-
-        What was decided about them stays; the article is known for the window from here on, as one that was erased.
-        """
-        window, key = self._window, _ARTICLE + f.article
-        window.prepare(1, 0, 0, f.log_ms)
-        window.now_ms = max(window.now_ms, f.log_ms)
-        window.forget(window.now_ms - self._window_ms)
-        lookup = _Lookup(window, [key])
-        for number in window.rows_of(f.article, lookup.hashes[0]):
-            window.erase(number, xxhash.xxh32_intdigest(_CONTENT + window.row(number).content))
-        newest = lookup.number(0, key)
-        number = window.append(_erased(f, window.now_ms))
-        window.post([(lookup.hashes[0], number, newest)], [near.NOTHING])
-
-    def is_forgotten(self, article: bytes) -> bool:
-        """Whether an article is known as one that was erased: its next delivery will be left without its text."""
-        key = _ARTICLE + article
-        number = _Lookup(self._window, [key]).number(0, key)
-        return number != NO_ROW and self._window.row(number).current_content == NO_CONTENT
-
-    def holding(self, articles: Sequence[bytes]) -> list[bytes]:
-        """Those of these articles of whose texts something is held."""
-        keys = np.array([xxhash.xxh32_intdigest(_ARTICLE + article) for article in articles], dtype=np.uint32)
-        posted = np.flatnonzero(self._window.newest(keys) != NO_ROW).tolist()
-        return [articles[i] for i in posted if self._holds(articles[i], int(keys[i]))]
-
-    def _holds(self, article: bytes, key: int) -> bool:
-        rows = map(self._window.row, self._window.rows_of(article, key))
-        return any(row.content != NO_CONTENT for row in rows)
-
-    def article(self, number: int) -> bytes:
-        """The article of a row."""
-        return self._window.row(number).article
-
-    def rows(self, signatures: Sequence[Signature]) -> list[int]:
-        """The rows of the records at these raw coordinates, NO_ROW for what has not passed through the log."""
-        places = [_place(s.raw.topic_id.bytes, s.raw.partition, s.raw.offset) for s in signatures]
-        lookup = _Lookup(self._window, places)
-        return [lookup.number(i, place) for i, place in enumerate(places)]
-
-    def says(self, number: int, verdict: Verdict) -> bool:
-        """Whether a row holds what another replica decided about its record."""
-        row = self._window.row(number)
-        return (_KINDS[row.kind], _uuid(row.of)) == (verdict.kind, verdict.of)
-
-    def outcome(self, signature: Signature) -> Decision | None:
-        """The decision about the record at these raw coordinates, once it has passed through the log."""
-        (number,) = self.rows([signature])
-        return None if number == NO_ROW else self.decision(number, signature)
-
-    def decision(self, number: int, signature: Signature) -> Decision:
-        """The decision in a row about this delivery."""
-        row = self._window.row(number)
-        return Decision(
-            delivery_id=signature.delivery_id,
-            article_id=UUID(bytes=row.article),
-            version_id=UUID(bytes=row.version),
-            kind=_KINDS[row.kind],
-            method=_METHODS[row.method],
-            of=_uuid(row.of),
-            of_version=_uuid(row.of_version),
-            of_delivery=_uuid(row.of_delivery),
-            same_text_as=_uuid(row.same_text_as),
-            contains=_uuid(row.contains),
-            resembles=_uuid(row.resembles),
-            guard=_GUARDS[row.guard],
-            score=_number(row.score),
-            threshold=_number(row.threshold),
-            rules_version=row.rules_version,
-            log_id=self._log_id,
-            log_offset=row.log_offset,
-            decided_at=utc(row.log_ms),
-            raw=signature.raw,
-            observed_at=signature.observed_at,
-            source=signature.source,
-        )
-
-    def verdict(self, number: int, signature: Signature, log_offset: int) -> Verdict:
-        """The same for other replicas, about the record at `log_offset`, without what its signature says already."""
-        row = self._window.row(number)
-        article, own_version = UUID(bytes=row.article), _version(row.article, signature.text_digest)
-        known_before = _KINDS[row.kind] not in ("new", "copy")
-        # Forgotten after it was decided: what the article said by then is not known any more.
-        overwritten = row.current_content == NO_CONTENT and row.current_version != NO_ID
-        return Verdict(
-            offset=log_offset,
-            kind=_KINDS[row.kind],
-            method=_METHODS[row.method],
-            article_id=None if article == signature.article_id else article,
-            version_id=None if row.version == own_version else UUID(bytes=row.version),
-            of=_uuid(row.of),
-            of_version=_uuid(row.of_version),
-            of_delivery=_uuid(row.of_delivery),
-            same_text_as=_uuid(row.same_text_as),
-            contains=_uuid(row.contains),
-            resembles=_uuid(row.resembles),
-            guard=_GUARDS[row.guard],
-            score=_number(row.score),
-            threshold=_number(row.threshold),
-            current=Current(
-                version_id=UUID(bytes=row.current_version),
-                delivery_id=UUID(bytes=row.current_delivery),
-                content_hash=row.current_content.hex(),
-                observed_at=_EPOCH + row.current_observed * _MICROSECOND,
-            )
-            if known_before and not overwritten
-            else None,
-        )
-
-    def close(self) -> None:
-        """Give memory and files back."""
-        self._window.close()
-
-
-class _Lookup:
-    """Rows by key, asked for a whole portion at once; what the portion itself adds comes first.
-
-    A key is one byte that says of what, and the id.
-    """
-
-    def __init__(self, window: Window, keys: Sequence[bytes]) -> None:
-        self._window = window
-        hashes = np.array([xxhash.xxh32_intdigest(key) for key in keys], dtype=np.uint32)
-        self.hashes: list[int] = hashes.tolist()
-        self._newest: list[int] = window.newest(hashes).tolist()
-        self.added: dict[bytes, int] = {}
-
-    def number(self, i: int, key: bytes) -> int:
-        """The newest row under the `i`-th key, or NO_ROW."""
-        number = self.added.get(key)
-        if number is None:
-            number = self._newest[i]
-            if number == NO_ROW:
-                return NO_ROW
-            if number >= self._window.live and not _has(self._window.row(number), key):
-                number = self.search(key)
-        return number if number >= self._window.live else NO_ROW
-
-    def search(self, key: bytes) -> int:
-        """The newest row under a key that was not asked for before, or NO_ROW."""
-        number = self.added.get(key)
-        if number is not None:
-            return number if number >= self._window.live else NO_ROW
-        numbers = self._window.posted(xxhash.xxh32_intdigest(key))
-        return next((n for n in numbers if _has(self._window.row(n), key)), NO_ROW)
-
-    def all(self, i: int) -> Iterator[int]:
-        """All rows of the window under the hash of the `i`-th key, as `Window.posted`."""
-        return self._window.posted(self.hashes[i]) if self._newest[i] != NO_ROW else iter(())
-
-
-class _Portion:
+class Portion:
     """Some records of the log on their way into the window, decided one after the other."""
-
-    _KEYS: Final = 5
 
     def __init__(self, window: Window, entries: Sequence[Entry], rules_version: int, window_ms: int) -> None:
         self._window = window
@@ -279,6 +67,7 @@ class _Portion:
         self._content_posts: list[tuple[int, int, int]] = []
 
     def apply(self) -> list[Applied]:
+        """Decide about them in their order. Raises Stop for a record of newer rules than this worker has."""
         entries, window = self._entries, self._window
         for e in entries:
             if e.rules_version > self._rules_version:
@@ -289,8 +78,8 @@ class _Portion:
         samples = [near.sample(e) for e in entries]
         sets_bytes = 4 * sum(len(e.shingles) + len(e.numbers) + len(e.names) for e in entries)
         window.prepare(len(entries), sum(map(len, samples)), sets_bytes, max(e.log_ms for e in entries))
-        self._keys = [key for e in entries for key in _keys(e)]
-        self._lookup = _Lookup(window, self._keys)
+        self._keys = [key for e in entries for key in keys.of(e)]
+        self._lookup = Lookup(window, self._keys)
         self._near = Nearest(window, entries, samples)
         applied = [self._apply_one(i, e, samples[i]) for i, e in enumerate(entries)]
         posts = [(hashed, self._lookup.added[key], replaced) for key, (hashed, replaced) in self._posts.items()]
@@ -302,15 +91,15 @@ class _Portion:
         now_ms = max(window.now_ms, e.log_ms)
         window.now_ms = now_ms
         window.forget(now_ms - self._window_ms)
-        at = i * self._KEYS
+        at = i * keys.PER_RECORD
         place, delivery = self._keys[at : at + 2]
         earlier = lookup.number(at, place)
         if earlier != NO_ROW:
-            return Applied(earlier, True, _KINDS[window.row(earlier).kind])
+            return Applied(earlier, True, KINDS[window.row(earlier).kind])
 
         again = lookup.number(at + 1, delivery)
         # Of a resend the article is known, or the delivery itself would not be.
-        article = self._known_article(i, e) if again == NO_ROW else lookup.search(_ARTICLE + window.row(again).article)
+        article = self._known_article(i, e) if again == NO_ROW else lookup.search(ARTICLE + window.row(again).article)
         known = window.row(article) if article != NO_ROW else None
         if e.verdict is not None:
             v = _given(e, e.verdict)
@@ -332,12 +121,12 @@ class _Portion:
         return Applied(number, False, v.kind)
 
     def _known_article(self, i: int, e: Entry) -> int:
-        at = i * self._KEYS + 2
+        at = i * keys.PER_RECORD + 2
         number = self._lookup.number(at, self._keys[at])
         if number == NO_ROW and e.item is not None:
             by_item = self._lookup.number(at + 1, self._keys[at + 1])
             if by_item != NO_ROW:
-                number = self._lookup.search(_ARTICLE + self._window.row(by_item).article)
+                number = self._lookup.search(ARTICLE + self._window.row(by_item).article)
         return number
 
     def _first(self, i: int, e: Entry) -> _Verdict:
@@ -355,11 +144,11 @@ class _Portion:
         version = _version(known.article, e.text_digest)
         current = (known.article, known.current_version, known.current_delivery)
         says_the_same = e.content == known.current_content
-        number = self._lookup.search(_VERSION + known.article + version)
+        number = self._lookup.search(VERSION + known.article + version)
         seen = self._window.row(number) if number != NO_ROW else None
         if says_the_same and (seen is None or seen.metadata != e.metadata):
             return _Verdict("unchanged", method, known.article, version, *current)
-        if seen is not None and (says_the_same or _microseconds(e.observed_at) < known.current_observed):
+        if seen is not None and (says_the_same or microseconds(e.observed_at) < known.current_observed):
             return _Verdict("redelivery", method, known.article, version, known.article, version, seen.holder)
         match = self._same_text(i, e, known.article)
         same = match.same.row.article if match.same else NO_ID
@@ -401,7 +190,7 @@ class _Portion:
 
     def _saying_the_same(self, i: int, e: Entry) -> Iterator[Text]:
         """All texts that say word for word the same, the newest first."""
-        for number in chain(reversed(self._content.get(e.content, ())), self._lookup.all(i * self._KEYS + 4)):
+        for number in chain(reversed(self._content.get(e.content, ())), self._lookup.all(i * keys.PER_RECORD + 4)):
             row = self._window.row(number) if number >= self._window.live else None
             if row is not None and row.content == e.content and row.kind in _TEXTS:
                 yield Text(number, row)
@@ -409,7 +198,7 @@ class _Portion:
     def _remember(self, e: Entry, v: _Verdict, known: Row | None, now_ms: int, sample: Hashes) -> int:
         holds_text = v.kind in ("new", "revision", "copy")
         holder = e.delivery if holds_text else v.of_delivery
-        observed = _microseconds(e.observed_at)
+        observed = microseconds(e.observed_at)
         current = (e.content, v.version, holder, observed)
         if e.verdict is not None and e.verdict.current is not None:
             c = e.verdict.current
@@ -417,7 +206,7 @@ class _Portion:
                 bytes.fromhex(c.content_hash),
                 c.version_id.bytes,
                 c.delivery_id.bytes,
-                _microseconds(c.observed_at),
+                microseconds(c.observed_at),
             )
         elif known is not None:
             was = (known.current_content, known.current_version, known.current_delivery, known.current_observed)
@@ -442,9 +231,9 @@ class _Portion:
                 item=e.item or NO_ID,
                 content=NO_CONTENT if is_erased else e.content,
                 metadata=NO_ID if is_erased else e.metadata,
-                kind=_KIND_NUMBERS[v.kind],
-                method=_METHODS.index(v.method),
-                guard=_GUARDS.index(m.guard),
+                kind=KIND_NUMBERS[v.kind],
+                method=METHODS.index(v.method),
+                guard=GUARDS.index(m.guard),
                 rules_version=e.rules_version,
                 of=v.of,
                 of_version=v.of_version,
@@ -474,14 +263,14 @@ class _Portion:
         return number
 
     def _post_article(self, i: int, e: Entry, v: _Verdict, number: int, known: int) -> None:
-        at, lookup = i * self._KEYS + 2, self._lookup
+        at, lookup = i * keys.PER_RECORD + 2, self._lookup
         article, item = self._keys[at : at + 2]
         if v.article == e.article:
             self._post(lookup.hashes[at], article, number, known)
         else:  # known by the source's own id
-            article = _ARTICLE + v.article
+            article = ARTICLE + v.article
             self._post(xxhash.xxh32_intdigest(article), article, number, lookup.search(article))
-        version = _VERSION + v.article + v.version
+        version = VERSION + v.article + v.version
         seen = lookup.search(version) if known != NO_ROW else NO_ROW
         self._post(xxhash.xxh32_intdigest(version), version, number, seen)
         if e.item is not None:
@@ -493,88 +282,6 @@ class _Portion:
         if key not in self._posts:
             self._posts[key] = (hashed, replaced)
         self._lookup.added[key] = number
-
-
-def _erased(f: Forget, now_ms: int) -> Row:
-    """What is left to know of an erased article."""
-    return Row(
-        log_offset=f.log_offset,
-        log_ms=now_ms,
-        raw_topic=NO_ID,
-        raw_partition=0,
-        raw_offset=0,
-        delivery=NO_ID,
-        article=f.article,
-        version=NO_ID,
-        item=NO_ID,
-        content=NO_CONTENT,
-        metadata=NO_ID,
-        kind=_KIND_NUMBERS["redelivery"],
-        method=0,
-        guard=0,
-        rules_version=0,
-        of=NO_ID,
-        of_version=NO_ID,
-        of_delivery=NO_ID,
-        same_text_as=NO_ID,
-        contains=NO_ID,
-        resembles=NO_ID,
-        score=math.nan,
-        threshold=math.nan,
-        holder=NO_ID,
-        current_content=NO_CONTENT,
-        current_version=NO_ID,
-        current_delivery=NO_ID,
-        current_observed=0,
-        source=0,
-        words=0,
-        shingle_count=0,
-        sets_at=0,
-        shingles=0,
-        numbers=0,
-        names=0,
-    )
-
-
-_PLACE: Final = b"p"
-_DELIVERY: Final = b"d"
-_ARTICLE: Final = b"a"
-_ITEM: Final = b"i"
-_VERSION: Final = b"v"
-_CONTENT: Final = b"c"
-_KIND_NUMBERS: Final = {kind: number for number, kind in enumerate(_KINDS)}
-_TEXTS: Final = (_KIND_NUMBERS["new"], _KIND_NUMBERS["revision"])
-_METHODS_BY_NAME: Final[dict[str, Method]] = {"url": "url", "item": "item", "text": "text"}
-
-
-def _place(topic: bytes, partition: int, offset: int) -> bytes:
-    return _PLACE + topic + partition.to_bytes(4, "big") + offset.to_bytes(8, "big")
-
-
-def _keys(e: Entry) -> tuple[bytes, bytes, bytes, bytes, bytes]:
-    """The keys under which a record is looked up, in the order of _Portion._KEYS."""
-    return (
-        _place(e.raw_topic, e.raw_partition, e.raw_offset),
-        _DELIVERY + e.delivery,
-        _ARTICLE + e.article,
-        _ITEM + (e.item or NO_ID),
-        _CONTENT + e.content,
-    )
-
-
-def _has(row: Row, key: bytes) -> bool:
-    """Whether this row was posted under the key, and not only under its hash."""
-    match key[:1]:
-        case b"p":
-            return _place(row.raw_topic, row.raw_partition, row.raw_offset) == key
-        case b"d":
-            return row.delivery == key[1:]
-        case b"a":
-            return row.article == key[1:]
-        case b"i":
-            return row.item == key[1:]
-        case _:
-            return row.article + row.version == key[1:]
 
 
 def _version(article: bytes, text_digest: str) -> bytes:
@@ -605,17 +312,5 @@ def _given(e: Entry, v: Verdict) -> _Verdict:
     )
 
 
-def _microseconds(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def _uuid(value: bytes) -> UUID | None:
-    return None if value == NO_ID else UUID(bytes=value)
-
-
 def _bytes(value: UUID | None) -> bytes:
     return value.bytes if value else NO_ID
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -27,9 +27,10 @@ from pipeline.errors import InvalidRecord, Stop, Unavailable
 from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Signature, Verdict, Verdicts
 from pipeline.records import Forget as ForgetRecord
 from processors import entry
-from processors.decisions import Applied, SignatureIndex
+from processors.decisions import Applied
 from processors.entry import Entry, Forget
 from processors.publisher import Outgoing, Publisher
+from processors.signature_index import SignatureIndex
 from processors.window import NO_ROW
 
 log = logs.get(__name__)

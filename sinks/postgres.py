@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from pipeline import crash, metrics
-from sinks import changes, rows, statements, writing
+from sinks import changes, preparing, statements, writing
 from sinks.database import Connection, verdict
 from sinks.rows import DeadLetterRow, Incoming, Partition, Prepared
 
@@ -32,7 +32,7 @@ def write_batch(
     connection: Connection, records: Sequence[Incoming], starts: Mapping[Partition, int] | None = None
 ) -> Written:
     """Write the rows of these records and the position behind them, all or nothing. See `write`."""
-    return write(connection, [rows.prepare(record) for record in records], starts)
+    return write(connection, [preparing.prepare(record) for record in records], starts)
 
 
 def write(
@@ -76,7 +76,7 @@ def write(
     for table, count in written.rows.items():
         metrics.rows_written.labels(table=table).inc(count)
     for letter in written.dead_letters:
-        metrics.dead_letters.labels(stage=rows.STAGE, reason=letter.reason).inc()
+        metrics.dead_letters.labels(stage=preparing.STAGE, reason=letter.reason).inc()
     return written
 
 
@@ -113,12 +113,12 @@ def _store(connection: Connection, prepared: Sequence[Prepared], written: Writte
             _store(connection, prepared[:middle], written, effects)
             _store(connection, prepared[middle:], written, effects)
             return
-        prepared = [rows.refused(prepared[0], str(error))]
+        prepared = [preparing.refused(prepared[0], str(error))]
         counts, done = writing.write_rows(connection, prepared, effects)
     written.rows.update(counts)
     effects.add(done)
     written.dead_letters += [
-        p.rows.dead_letter for p in prepared if p.rows.dead_letter and p.rows.dead_letter.stage == rows.STAGE
+        p.rows.dead_letter for p in prepared if p.rows.dead_letter and p.rows.dead_letter.stage == preparing.STAGE
     ]
 
 

@@ -17,7 +17,7 @@ from pipeline import backoff, broker, logs, metrics, readiness, topics
 from pipeline.errors import InvalidRecord, Unavailable
 from pipeline.journal import CrashJournal
 from pipeline.settings import Settings
-from sinks import postgres, queries, retention, rows, schema
+from sinks import postgres, preparing, queries, retention, schema
 from sinks.database import STATEMENT_SHARE, Connection, Database, Refused
 from sinks.parts import Parts
 from sinks.positions import Log, reading_offset
@@ -176,7 +176,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
                 raise Stopped
             return work()
 
-        return backoff.forever(rows.STAGE, unless_stopped)
+        return backoff.forever(preparing.STAGE, unless_stopped)
 
     def _poll(self) -> dict[TopicPartition, list[Any]]:
         try:
@@ -215,7 +215,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
         with self._lock:
             self._topic_ids = ids
             for name, topic_id in ids.items():
-                self._journals[name] = CrashJournal(self._journal_folder, rows.STAGE, str(topic_id))
+                self._journals[name] = CrashJournal(self._journal_folder, preparing.STAGE, str(topic_id))
             for tp in assigned & self._assigned:
                 self._consumer.seek(tp, found[tp])
                 self._consumer.resume(tp)
@@ -227,7 +227,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
         with self._lock:
             owned = [tp for tp in polled if tp in self._next]
         incoming = [self._incoming(tp, record) for tp in owned for record in polled[tp]]
-        metrics.records_received.labels(stage=rows.STAGE).inc(len(incoming))
+        metrics.records_received.labels(stage=preparing.STAGE).inc(len(incoming))
         began = time.perf_counter()
         prepared = self._prepare(incoming)
         self._finish()
@@ -248,7 +248,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
         while parts:
             letters += self._patiently(partial(self._write_next, parts)).dead_letters
             parts.written()
-        metrics.batch_seconds.labels(stage=rows.STAGE).observe(time.perf_counter() - began)
+        metrics.batch_seconds.labels(stage=preparing.STAGE).observe(time.perf_counter() - began)
         return letters
 
     def _write_next(self, parts: Parts) -> postgres.Written:
@@ -310,8 +310,8 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             journal.check(incoming.partition, incoming.offset)
         except InvalidRecord as error:
-            return rows.dead(incoming, error, journal.crashes(incoming.partition, incoming.offset))
-        return rows.prepare(incoming)
+            return preparing.dead(incoming, error, journal.crashes(incoming.partition, incoming.offset))
+        return preparing.prepare(incoming)
 
     def _commit(self) -> None:
         """Tell Kafka, without waiting; what it did not take is sent again with the next."""

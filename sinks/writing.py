@@ -10,10 +10,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row
 
-from sinks import erasing, last_word, register, rows, statements
+from sinks import choosing, erasing, last_word, register, statements
 from sinks.changes import Effects, Place
 from sinks.database import Connection
-from sinks.rows import Prepared
+from sinks.rows import ArticleRow, Prepared, Version
 
 
 def write_rows(connection: Connection, prepared: Sequence[Prepared], before: Effects) -> tuple[Counter[str], Effects]:
@@ -22,11 +22,11 @@ def write_rows(connection: Connection, prepared: Sequence[Prepared], before: Eff
     `before`: what the transaction did already. Raises psycopg.Error, or UnicodeEncodeError, where a row cannot be.
     """
     decisions = [p.rows.decision for p in prepared if p.rows.decision]
-    articles = rows.newest_articles(p.rows.article for p in prepared if p.rows.article)
-    versions = rows.best_versions(p.rows.version for p in prepared if p.rows.version)
+    articles = choosing.newest_articles(p.rows.article for p in prepared if p.rows.article)
+    versions = choosing.best_versions(p.rows.version for p in prepared if p.rows.version)
     letters = sorted((p.rows.dead_letter for p in prepared if p.rows.dead_letter), key=lambda letter: letter.id.bytes)
-    states = rows.last_states(p.rows.source for p in prepared if p.rows.source)
-    words = rows.last_withdrawals(p.rows.withdrawal for p in prepared if p.rows.withdrawal)
+    states = choosing.last_states(p.rows.source for p in prepared if p.rows.source)
+    words = choosing.last_withdrawals(p.rows.withdrawal for p in prepared if p.rows.withdrawal)
     effects = Effects()
 
     effects.decided = {Place(*found) for found in _insert(connection, "insert_decisions", decisions)}
@@ -64,7 +64,7 @@ def write_rows(connection: Connection, prepared: Sequence[Prepared], before: Eff
     ), effects
 
 
-def _write_articles(connection: Connection, articles: Sequence[rows.ArticleRow]) -> set[UUID]:
+def _write_articles(connection: Connection, articles: Sequence[ArticleRow]) -> set[UUID]:
     """Gives those that were there and say something else now; of a new one nothing is shown before it has a version."""
     written = dict(_insert(connection, "upsert_articles", articles))
     others = [a for a in articles if a.article_id not in written]
@@ -89,7 +89,7 @@ def _register(connection: Connection, prepared: Sequence[Prepared]) -> int:
     return connection.execute(statements.load("upsert_register"), {"rows": _json(found)}).rowcount
 
 
-def _write_versions(connection: Connection, versions: Sequence[rows.Version], effects: Effects) -> tuple[int, int]:
+def _write_versions(connection: Connection, versions: Sequence[Version], effects: Effects) -> tuple[int, int]:
     if not versions:
         return 0, 0
     written = _insert(connection, "upsert_versions", [v.row for v in versions])

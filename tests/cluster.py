@@ -11,7 +11,7 @@ from pipeline import broker, cleaning
 from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Forget, Signature, Verdict, Verdicts
 from pipeline.topics import SIGNATURES
 from processors import entry
-from processors.decisions import SignatureIndex
+from processors.signature_index import SignatureIndex
 
 DEADLINE_SECONDS: Final = 60
 WINDOW_MS: Final = 7 * 86_400_000

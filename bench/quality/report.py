@@ -24,7 +24,7 @@ from pipeline import cleaning
 from pipeline.errors import InvalidRecord
 from pipeline.records import Coordinates, Verdict
 from processors import entry, fingerprint
-from processors.decisions import SignatureIndex
+from processors.signature_index import SignatureIndex
 
 LOG_ID: Final = UUID(int=2)
 RAW_ID: Final = UUID(int=3)

@@ -11,8 +11,8 @@ from pipeline.errors import InvalidRecord
 from pipeline.records import Coordinates, DecidedArticle, EnrichedArticle, RawArticle, Record, UniqueArticle
 from pipeline.settings import NlpSettings
 from processors import articles, fingerprint
-from processors.decisions import SignatureIndex
 from processors.nlp import Models
+from processors.signature_index import SignatureIndex
 from producers import files
 from sinks import database, postgres
 from tests.seeded import DAY_MS, RAW_ID, SEEDS

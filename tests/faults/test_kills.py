@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 from pipeline import broker, cleaning, topics
 from pipeline.records import VERDICTS_KEY, Signature
 from pipeline.settings import Settings
-from processors.decisions import SignatureIndex
+from processors.signature_index import SignatureIndex
 from tests import load
 from tests.running import DRAIN_SECONDS, Instance, until
 

@@ -11,7 +11,7 @@ import pytest
 from ops import explain
 from ops.explain import Cell, Row
 from pipeline.records import Decision
-from processors.decisions import SignatureIndex
+from processors.signature_index import SignatureIndex
 from sinks.queries import TextLine
 from tests import seeded
 from tests.running import Outcome, run_news

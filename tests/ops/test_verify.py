@@ -17,7 +17,7 @@ from pipeline import broker, cleaning, topics
 from pipeline.errors import Stop
 from pipeline.records import FORGET_KEY, VERDICTS_KEY, Decision, Forget, Signature, Verdict, Verdicts
 from processors import entry
-from processors.decisions import SignatureIndex
+from processors.signature_index import SignatureIndex
 from sinks.queries import DecisionLine
 from tests import seeded
 from tests.cluster import records_on

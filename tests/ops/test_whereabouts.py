@@ -12,8 +12,8 @@ from ops import whereabouts
 from pipeline import broker, dead_letters, events, topics
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import Decision, Record
-from processors.decisions import SignatureIndex
 from processors.fingerprint import Prepared
+from processors.signature_index import SignatureIndex
 from producers import deliveries as rows
 from producers.spool import Spool
 from sinks import database, postgres

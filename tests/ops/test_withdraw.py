@@ -13,8 +13,8 @@ from pipeline import broker, identity, topics
 from pipeline.errors import SettingError, Stop
 from pipeline.records import Decision, Withdrawal
 from pipeline.settings import DedupSettings, Settings
-from processors.decisions import SignatureIndex
 from processors.fingerprint import Prepared
+from processors.signature_index import SignatureIndex
 from sinks.queries import ArticleState
 from tests import seeded
 from tests.cluster import records_on, size_of

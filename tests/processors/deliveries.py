@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline import identity
 from pipeline.records import Coordinates, Decision, Signature
-from processors.decisions import Outcome, SignatureIndex
+from processors.signature_index import Outcome, SignatureIndex
 from processors.window import LARGEST_SEGMENT
 
 LOG_ID: Final = UUID(int=0xB)

@@ -7,7 +7,7 @@ from uuid import UUID
 from pipeline import cleaning
 from pipeline.records import Coordinates, Decision, Signature
 from processors import fingerprint
-from processors.decisions import SignatureIndex
+from processors.signature_index import SignatureIndex
 from tests.pipeline.samples import raw_article
 from tests.processors.deliveries import HOUR_MS, MORNING, RAW_ID, index, timedelta
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Stop
 from pipeline.records import Decision, Kind, Signature
-from processors.decisions import Outcome
 from processors.near import SHORT_TEXT_WORDS
+from processors.signature_index import Outcome
 from processors.window import NO_ROW
 from tests.processors.deliveries import DAY_MS, HOUR_MS, apply_all, decide, delivery, index
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pipeline.errors import InvalidRecord, Reason
 from pipeline.records import Decision, Signature, Verdict
 from processors import entry
-from processors.decisions import Outcome, SignatureIndex
 from processors.entry import Entry
+from processors.signature_index import Outcome, SignatureIndex
 from processors.window import Row
 from tests.pipeline.samples import SIGNATURE
 from tests.processors.deliveries import DAY_MS, HOUR_MS, delivery, index

@@ -15,8 +15,8 @@ from pipeline.errors import InvalidRecord
 from pipeline.records import FORGET_KEY, Decision, Signature, Verdict
 from pipeline.records import Forget as ForgetRecord
 from processors import entry, window
-from processors.decisions import SignatureIndex
 from processors.entry import Forget
+from processors.signature_index import SignatureIndex
 from processors.window import NO_CONTENT, NO_ROW
 from tests.processors.deliveries import DAY_MS, HOUR_MS, LOG_ID, delivery, index
 from tests.processors.test_determinism import SEEDS, WINDOW_MS, Record, log_of

@@ -1,12 +1,13 @@
 """A connection to a fresh database, and a look at all of it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
 
 from sinks import database
-from sinks.database import Connection
+from sinks.database import Connection, Database
 from tests.sinks.samples import Feed
 
 
@@ -15,6 +16,13 @@ def connection(database_url: str) -> Iterator[Connection]:
     connection = database.connect(database_url, 30)
     yield connection
     connection.close()
+
+
+@pytest.fixture
+def own(database_url: str) -> Iterator[Database]:
+    """What retention has of its own, beside the sink."""
+    with closing(Database(database_url, 30)) as own:
+        yield own
 
 
 @pytest.fixture

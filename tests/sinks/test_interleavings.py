@@ -24,7 +24,7 @@ from tests.sinks.samples import (
     version,
     word,
 )
-from tests.sinks.test_postgres import clear, dump
+from tests.sinks.tables import clear, dump
 
 pytestmark = pytest.mark.services
 Reader = psycopg.Connection[dict[str, Any]]

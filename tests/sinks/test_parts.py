@@ -6,8 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks import rows
-from sinks.parts import Parts
+from sinks.parts import Parts, split
 from sinks.rows import Incoming, Prepared, Rows, Version
 
 
@@ -19,25 +18,25 @@ def prepared(partition: int, offset: int, names: int = 0) -> Prepared:
 def test_a_batch_of_usual_articles_is_one_transaction() -> None:
     batch = [prepared(0, offset, names=55) for offset in range(500)]
 
-    assert list(rows.parts(batch)) == [batch]
+    assert list(split(batch)) == [batch]
 
 
 def test_articles_of_very_many_names_are_written_in_several_transactions() -> None:
     batch = [prepared(0, offset, names=20_000) for offset in range(5)]
 
-    assert [[p.incoming.offset for p in part] for part in rows.parts(batch)] == [[0, 1], [2, 3], [4]]
+    assert [[p.incoming.offset for p in part] for part in split(batch)] == [[0, 1], [2, 3], [4]]
 
 
 def test_an_article_that_is_too_much_alone_is_written_alone() -> None:
     batch = [prepared(0, 0), prepared(0, 1, names=200_000), prepared(0, 2)]
 
-    assert [[p.incoming.offset for p in part] for part in rows.parts(batch)] == [[0], [1], [2]]
+    assert [[p.incoming.offset for p in part] for part in split(batch)] == [[0], [1], [2]]
 
 
 def test_records_of_very_many_bytes_are_written_in_several_transactions() -> None:
     large = [Prepared(Incoming("articles.enriched", UUID(int=1), 0, n, b"." * 8), Rows()) for n in range(5)]
 
-    parts = list(rows.parts(large, most_bytes=16))
+    parts = list(split(large, most_bytes=16))
 
     assert [[p.incoming.offset for p in part] for part in parts] == [[0, 1], [2, 3], [4]]
 
@@ -47,7 +46,7 @@ def test_nothing_is_written_behind_what_is_not(places: list[tuple[int, int, int]
     """A suspect of the crash journal is prepared last, and still stands in its place."""
     batch = [prepared(*place) for place in places]
 
-    parts = list(rows.parts(batch, most=10))
+    parts = list(split(batch, most=10))
 
     written = [p.incoming for part in parts for p in part]
     assert len(written) == len(batch)

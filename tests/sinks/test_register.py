@@ -15,7 +15,7 @@ from sinks import database, migrate, postgres, reading, register, schema
 from sinks.database import Connection
 from sinks.reading import Names
 from tests.sinks.samples import Feed, article, as_owner, at, decision, enriched, enrichment
-from tests.sinks.test_postgres import clear, dump
+from tests.sinks.tables import clear, dump
 
 Reader = psycopg.Connection[dict[str, Any]]
 

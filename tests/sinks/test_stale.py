@@ -12,7 +12,8 @@ from sinks import postgres, queries
 from sinks.database import Connection
 from sinks.queries import Stale, StaleCount
 from tests.sinks.samples import Feed, at, decided, decision, delivery, enriched, enrichment, version
-from tests.sinks.test_postgres import STORY, clear, dump
+from tests.sinks.story import STORY
+from tests.sinks.tables import clear, dump
 
 pytestmark = pytest.mark.services
 

@@ -30,8 +30,8 @@ from tests.sinks.samples import (
     version,
     word,
 )
+from tests.sinks.tables import clear, dump
 from tests.sinks.test_changes import is_waiting, of_partition, sink_of, wait_for
-from tests.sinks.test_postgres import clear, dump
 
 pytestmark = pytest.mark.services
 Reader = psycopg.Connection[dict[str, Any]]
