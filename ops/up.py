@@ -13,7 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from ops import stages
+from ops.embedded import packages
 from ops.process import Progress
+from ops.samples import Samples
 from ops.supervisor import Supervisor
 from pipeline.errors import Exit
 from pipeline.settings import Settings
@@ -24,11 +26,15 @@ def up(
     talk: Console,
     *,
     inbox: Path,
-    seeds: Path | None,
+    samples: Samples,
     port: int | None,
     until_drained: bool,
 ) -> int:
-    """Run everything until Ctrl-C, or until everything fed has come to its end; gives the exit status."""
+    """Run everything until Ctrl-C, or until everything fed has come to its end; gives the exit status.
+
+    Raises SettingError where a service is neither named nor can be started here.
+    """
+    packages.require_for(settings)
     inbox.mkdir(parents=True, exist_ok=True)
     # A drained run feeds by itself, before anybody watches: then "all of it" is a known number.
     watched = () if until_drained else (inbox,)
@@ -48,7 +54,7 @@ def up(
         # Kafka and the stages are on their way by now: what reads rows and books loads beside them.
         from ops import arrivals
 
-        fed = _feed([seeds, inbox] if until_drained else [seeds], settings, talk, stop)
+        fed = _feed(samples, [inbox] if until_drained else [], settings, talk, stop)
         if not supervisor.wait_ready(stop):
             return Exit.INTERRUPTED
         talk.print(
@@ -82,8 +88,8 @@ def _progress(talk: Console) -> Iterator[Progress]:
         yield show
 
 
-def _feed(folders: Sequence[Path | None], settings: Settings, talk: Console, stop: threading.Event) -> str:
-    """Feed what is new in these folders into the spool; a folder that was fed before is not fed again."""
+def _feed(samples: Samples, folders: Sequence[Path], settings: Settings, talk: Console, stop: threading.Event) -> str:
+    """Feed what is new in the samples and these folders into the spool; what was fed before is not fed again."""
     from producers import feed
     from producers.extraction import ExtractionPool
     from producers.run import open_spool
@@ -94,11 +100,12 @@ def _feed(folders: Sequence[Path | None], settings: Settings, talk: Console, sto
 
     said = []
     with open_spool(settings) as spool, ExtractionPool(settings.extraction) as pool:
-        for folder in folders:
-            if folder is not None and folder.is_dir():
-                count = feed.feed_once([folder], "dir", None, spool, True, say, stop=stop, extract=pool.page)
-                if count.accepted or count.dead_lettered:
-                    said.append(f"{folder}: {count.accepted} accepted, {count.dead_lettered} dead letters")
+        sample_folder = samples.folder_for(is_new=spool.held().last_seq == 0)
+        for folder in [sample_folder, *folders] if sample_folder else folders:
+            count = feed.feed_once([folder], "dir", None, spool, True, say, stop=stop, extract=pool.page)
+            if count.accepted or count.dead_lettered:
+                whose = " (the samples of the package)" if samples.is_packaged and folder == sample_folder else ""
+                said.append(f"{folder}{whose}: {count.accepted} accepted, {count.dead_lettered} dead letters")
     return "fed " + "; ".join(said) if said else ""
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import typer
 
+from ops.commands import completion
 from ops.commands.common import Csv, Json, load_settings, show
 from pipeline.errors import Reason, SettingError
 
@@ -13,8 +14,15 @@ app = typer.Typer(help="What can never succeed, with its reason.", no_args_is_he
 
 @app.command("list")
 def list_(
-    stage: Annotated[str | None, typer.Option("--stage", help="producers, deduplicate, enrich or sink.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="empty, not-json, no-text, …")] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            "--stage", help="producers, deduplicate, enrich or sink.", autocompletion=completion.stages_of_letters
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="empty, not-json, no-text, …", autocompletion=completion.reasons)
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000)] = 50,
     as_json: Json = False,
     as_csv: Csv = False,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ops.commands import completion
 from ops.commands.common import Csv, Json, load_settings, quiet_logs, show, talk
 from pipeline.errors import Exit, SettingError
 
@@ -50,7 +51,7 @@ def lag(as_json: Json = False, as_csv: Csv = False) -> None:
 
 
 def tail(
-    topic: Annotated[str, typer.Argument(help="articles.raw, articles.enriched, …")],
+    topic: Annotated[str, typer.Argument(help="articles.raw, articles.enriched, …", autocompletion=completion.topics)],
     start: Annotated[str, typer.Option("--from", help="end, beginning, or an age such as 10m, 2h, 1d.")] = "end",
     where: Annotated[
         list[str] | None, typer.Option("--where", help="PATH=VALUE in the record, e.g. decision.kind=copy; repeatable.")

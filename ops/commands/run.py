@@ -5,11 +5,17 @@ from typing import Annotated
 
 import typer
 
+from ops.commands import completion
 from ops.commands.common import Csv, Json, load_settings, quiet_logs, show, talk
 from pipeline.errors import Exit, SettingError, Stop
 
 Inbox = Annotated[Path, typer.Option("--inbox", help="Folder that is watched for .txt and .jsonl files.")]
-StageName = Annotated[str, typer.Argument(metavar="STAGE", help="producers, deduplicate, enrich, sink or web")]
+StageName = Annotated[
+    str,
+    typer.Argument(
+        metavar="STAGE", help="producers, deduplicate, enrich, sink or web", autocompletion=completion.stages
+    ),
+]
 
 
 def up(
@@ -18,19 +24,26 @@ def up(
         typer.Option("--until-drained", help="End when everything fed is decided and stored; 0: the books balance."),
     ] = False,
     inbox: Inbox = Path("inbox"),
-    seeds: Annotated[Path, typer.Option("--seeds", help="Folder of sample articles, fed once.")] = Path("seeds"),
+    seeds: Annotated[
+        Path | None,
+        typer.Option(
+            "--seeds",
+            help="Folder of sample articles, fed once; default: seeds/, else the package's into a new data folder.",
+        ),
+    ] = None,
+    no_seeds: Annotated[bool, typer.Option("--no-seeds", help="Feed no sample articles.")] = False,
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="Kafka's port; default: a free one.")
     ] = None,
 ) -> None:
     """Everything on this machine: Kafka, PostgreSQL, all stages; feeds seeds/, watches the inbox, until Ctrl-C."""
+    from ops.samples import Samples
     from ops.up import up as run_up
 
     settings = load_settings()
     quiet_logs()
-    status = run_up(
-        settings, talk, inbox=inbox, seeds=seeds if seeds.is_dir() else None, port=port, until_drained=until_drained
-    )
+    samples = Samples.of(seeds, no_seeds=no_seeds)
+    status = run_up(settings, talk, inbox=inbox, samples=samples, port=port, until_drained=until_drained)
     raise typer.Exit(status)
 
 

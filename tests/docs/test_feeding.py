@@ -21,7 +21,7 @@ from tests.producers import warcs
 from tests.running import REPOSITORY, until
 from tests.strangers import Strangers
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 PAGE: Final = REPOSITORY / "docs" / "feeding.md"
 EXAMPLES: Final = Path("examples") / "feeding"
@@ -70,7 +70,7 @@ def checkout(tmp_path: Path, strangers: Strangers) -> Iterator[Checkout]:
                 warcs.record("https://crawl.example/keeper", warcs.http(warcs.html_of("Lighthouse keeper retires")))
             )
         )
-        made.instance.start("--seeds", str(tmp_path / "no-seeds"))
+        made.instance.start("--no-seeds")
         yield made
     finally:
         made.instance.remove()

@@ -19,7 +19,7 @@ from ops.embedded import kafka
 from ops.embedded.kafka import EmbeddedKafka
 from pipeline.errors import SettingError, Stop, Unavailable
 
-pytestmark = pytest.mark.services
+pytestmark = pytest.mark.embedded
 
 REPOSITORY = Path(__file__).parents[2]
 SUPERVISOR = """

@@ -19,7 +19,7 @@ import pytest
 from ops.embedded.postgres import EmbeddedPostgres
 from pipeline.errors import SettingError, Stop
 
-pytestmark = pytest.mark.services
+pytestmark = pytest.mark.embedded
 
 REPOSITORY = Path(__file__).parents[2]
 SUPERVISOR = """
