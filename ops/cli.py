@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ops.commands import (
     boilerplate,
+    config,
     dead_letters,
     decisions,
     explain,
@@ -67,7 +68,7 @@ app.add_typer(decisions.app, name="decisions")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(boilerplate.app, name="boilerplate")
 app.add_typer(schema.db, name="db")
-app.add_typer(schema.config, name="config")
+app.add_typer(config.app, name="config")
 
 
 def _version(value: bool) -> None:

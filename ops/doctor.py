@@ -54,9 +54,9 @@ def _python() -> str:
 
 
 def _settings() -> str:
-    unknown = settings_module.unknown_variables(os.environ)
+    unknown = settings_module.unknown()
     if unknown:
-        raise NewsError(f"No settings: {', '.join(unknown)}. See `news config show`.")
+        raise NewsError(" ".join(unknown))
     return "all can be read"
 
 

@@ -1,27 +1,25 @@
 """The settings as rows: variable, value, default, what it is for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import reduce
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
-from pipeline.settings import Settings, variable
-
-
-def rows(settings: Settings) -> Iterator[dict[str, object]]:
-    """Every setting in force; a secret shows only whether it is set."""
-    yield from _rows(settings, ())
+from pipeline.settings import Settings, fields, variable
 
 
-def _rows(group: BaseModel, location: tuple[str, ...]) -> Iterator[dict[str, object]]:
-    for name, field in type(group).model_fields.items():
-        value = getattr(group, name)
-        if isinstance(value, BaseModel):
-            yield from _rows(value, (*location, name))
+def rows(settings: Settings, secret_sources: Mapping[str, str] | None = None) -> Iterator[dict[str, object]]:
+    """Every setting in force; a secret shows only whether it is set, and the file it came from, if it did."""
+    for location, field in fields():
+        name, value = variable(location), reduce(getattr, location, settings)
+        if isinstance(value, SecretStr):
+            source = (secret_sources or {}).get(name)
+            shown = ("********" if value else "") + (f" ({source})" if source else "")
         else:
-            shown = "********" if isinstance(value, SecretStr) else value
-            yield {
-                "variable": variable((*location, name)),
-                "value": "" if shown is None else str(shown),
-                "default": "" if field.default is None else str(field.default),
-                "what": field.description,
-            }
+            shown = "" if value is None else str(value)
+        yield {
+            "variable": name,
+            "value": shown,
+            "default": "" if field.default is None else str(field.default),
+            "what": field.description,
+        }

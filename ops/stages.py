@@ -9,11 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from ops import services
-from pipeline import logs, metrics, readiness
+from pipeline import data_folder, logs, metrics, readiness
 from pipeline.errors import SettingError, Unavailable
 from pipeline.settings import Settings
 
 STAGES: Final = ("producers", "deduplicate", "enrich", "sink", "web")
+#: What each has in NEWS_DATA_DIR: looked at when it starts, not when it first has something to write.
+FOLDERS: Final = {
+    "producers": ("spool",),
+    "deduplicate": ("faust/deduplicate", "journal", "index"),
+    "enrich": ("faust/enrich", "journal"),
+    "sink": ("journal",),
+    "web": ("spool",),
+}
 
 
 @contextmanager
@@ -39,13 +47,16 @@ def run(stage: str, settings: Settings, inboxes: Sequence[Path] = (), *, polls: 
     }
     if stage not in runners:
         raise SettingError(f"There is no stage {stage!r}: it is one of {', '.join(STAGES)}.")
+    for name in ("", *FOLDERS[stage]):
+        data_folder.ensure(settings.data_dir / name)
     if stage == "enrich":
         from processors import forkserver, provenance
 
         provenance.of(settings.nlp)  # what is wrong with a setting is said here, in one line
         forkserver.start(settings.nlp)  # the models load there while the rest is imported here
     logs.set_up(settings.log.level, stage)
-    metrics.serve(settings.metrics.port)
+    readiness.begin()
+    metrics.serve(settings.metrics.host, settings.metrics.port)
     runners[stage](settings, inboxes)
 
 

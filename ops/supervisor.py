@@ -226,7 +226,8 @@ class Supervisor:
             **({"NEWS_WEB__PORT": str(self._web_port)} if process.name == "web" else {}),
             "NEWS_DATA_DIR": str(self.settings.data_dir.absolute()),
             "NEWS_KAFKA__BOOTSTRAP_SERVERS": self.endpoints.bootstrap_servers,
-            "NEWS_DATABASE__URL": self.endpoints.database_url,
+            "NEWS_DATABASE__URL": self.endpoints.database_url,  # with its password; so nothing else may give one
+            **dict.fromkeys(("NEWS_DATABASE__URL_FILE", "NEWS_DATABASE__PASSWORD", "NEWS_DATABASE__PASSWORD_FILE"), ""),
             "NEWS_METRICS__PORT": str(process.metrics_port),
             readiness.VARIABLE: str(process.ready_file.absolute()),
         }

@@ -39,9 +39,22 @@ def explained(bootstrap_servers: str) -> Iterator[None]:
     try:
         yield
     except (RetriableError, OSError) as error:
+        why = _unknown_hosts(bootstrap_servers) or str(error) or type(error)
         raise Unavailable(
-            f"Kafka does not answer at {bootstrap_servers} (NEWS_KAFKA__BOOTSTRAP_SERVERS): {str(error) or type(error)}"
+            f"Kafka does not answer at {bootstrap_servers} (NEWS_KAFKA__BOOTSTRAP_SERVERS): {why}"
         ) from error
+
+
+def _unknown_hosts(bootstrap_servers: str) -> str:
+    """A word about the hosts if none of them has an address: the client says no more than that it timed out."""
+    hosts = [server.strip().rpartition(":")[0].strip("[]") for server in bootstrap_servers.split(",")]
+    for host in hosts:
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError:
+            continue
+        return ""
+    return f"there is no host {' and no host '.join(hosts)}"
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from pipeline.errors import SettingError
+
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 records_received = Counter("news_records_received_total", "Records a stage took from a topic", ["stage"])
@@ -51,7 +53,14 @@ http_articles = Counter(
 )
 
 
-def serve(port: int | None) -> None:
-    """Serve /metrics on 127.0.0.1 at `port`; None: not at all."""
-    if port is not None:
-        start_http_server(port, addr="127.0.0.1")
+def serve(host: str, port: int | None) -> None:
+    """Serve /metrics at this address and port; None: not at all. Raises SettingError where nothing can listen there."""
+    if port is None:
+        return
+    try:
+        start_http_server(port, addr=host)
+    except OSError as error:
+        raise SettingError(
+            f"NEWS_METRICS__HOST, NEWS_METRICS__PORT: nothing can listen at {host}:{port}: {error.strerror}; "
+            "choose another port, or end what listens there."
+        ) from None

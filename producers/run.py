@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pipeline import readiness
+from pipeline import data_folder, readiness
 from pipeline.errors import Stop
 from pipeline.settings import Settings
 from producers import sender
@@ -20,8 +20,8 @@ LOOK_SECONDS: Final = 0.1
 
 
 def open_spool(settings: Settings) -> Spool:
-    """The spool of this installation."""
-    return Spool(settings.data_dir / "spool", settings.producers.spool_max_bytes)
+    """The spool of this installation. Raises SettingError where its folder cannot be written."""
+    return Spool(data_folder.ensure(settings.data_dir / "spool"), settings.producers.spool_max_bytes)
 
 
 def run(

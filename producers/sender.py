@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from pipeline import broker, crash, dead_letters, logs, metrics, topics
+from pipeline import broker, crash, dead_letters, logs, metrics, readiness, topics
 from pipeline.errors import InvalidRecord, Reason, Unavailable
 from producers import deliveries
 from producers.spool import Held, SenderLock, Spool, Spooled
@@ -86,6 +86,7 @@ class Sender:
                     stop.wait(min(5.0, 0.1 * 2 ** min(tries - 1, 10)) * random.uniform(0.8, 1.2))  # noqa: S311
         finally:
             lock.give_back()
+            self._voice.nothing_waits()
             self._held()
 
     def _send(self, flight: "_Flight", stop: threading.Event) -> None:
@@ -93,6 +94,8 @@ class Sender:
             flight.load()
             flight.send()
             flight.collect(POLL_SECONDS)
+            if flight.is_idle:  # away or not, nothing waits for it
+                self._voice.nothing_waits()
             if time.monotonic() - self._held_at > HELD_METRIC_SECONDS:
                 held = self._held()
                 if flight.silent_seconds > SAY_AFTER_SECONDS:
@@ -130,6 +133,11 @@ class _Flight:
     def silent_seconds(self) -> float:
         """For how long the broker has acknowledged nothing though something is in flight."""
         return time.monotonic() - self._heard_at if self._in_flight else 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was in the spool at the last look is acknowledged."""
+        return not self._loaded
 
     def load(self) -> None:
         """Read the next rows from the spool, as far as the limits allow."""
@@ -235,13 +243,16 @@ class _Flight:
 
 
 class _Voice:
-    """Says once that the broker is away, again from time to time, and once that it is back."""
+    """Says once that the broker is away, again from time to time, and once that it is back; so does the readiness."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
         self._said_at: float | None = None
+        self._waits = False
 
     def away(self, why: object, held: Held) -> None:
+        self._waits = True
+        readiness.waits(self, f"Kafka at {self._servers} takes no records; they wait in the spool: {why}")
         now = time.monotonic()
         if self._said_at is None or now - self._said_at > SAY_AGAIN_SECONDS:
             self._said_at = now
@@ -253,7 +264,13 @@ class _Voice:
                 why=str(why),
             )
 
+    def nothing_waits(self) -> None:
+        if self._waits:  # asked a hundred times a second
+            self._waits = False
+            readiness.goes_on(self)
+
     def back(self) -> None:
+        self.nothing_waits()
         if self._said_at is not None:
             self._said_at = None
             _log.info("Kafka takes records again", bootstrap_servers=self._servers)

@@ -89,7 +89,10 @@ def explained(error: psycopg.Error, url: str) -> Unavailable:
     where = f"{address(url)} (NEWS_DATABASE__URL)"
     if first.startswith("connection failed") and any(words in first for words in _REFUSALS):
         said = first.partition("FATAL: ")[2].strip() or first
-        return Refused(f"PostgreSQL at {where} refuses: {said} Set user, password and database of the URL right.")
+        return Refused(
+            f"PostgreSQL at {where} refuses: {said} "
+            "Set user, password and database of the URL right, or NEWS_DATABASE__PASSWORD."
+        )
     if "failed to resolve host" in first or "could not translate host name" in first:
         host = conninfo_to_dict(url).get("host")
         return Unavailable(f"There is no host {host} for PostgreSQL at {where}: {first}")

@@ -121,6 +121,7 @@ class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer.subscribe(list(TOPICS), listener=self)
         while not self._stop.is_set():
             polled = self._patiently(self._poll)
+            readiness.coordinator(self, is_known=self._consumer._coordinator.coordinator_id is not None)
             if self._assigned:
                 self._patiently(self._take_over)
             if self._joined and not self._ready:  # a member beyond the number of partitions is ready too

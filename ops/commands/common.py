@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ops import cells
@@ -27,12 +28,10 @@ _ORDERS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 def load_settings() -> "Settings":
     """The settings, with a word about variables that no setting reads."""
-    import os
-
     from pipeline import settings as settings_module
 
-    for name in settings_module.unknown_variables(os.environ):
-        talk.print(f"[yellow]{name} is no setting: see `news config show`.[/]")
+    for sentence in settings_module.unknown():
+        talk.print(f"[yellow]{escape(plain(sentence))}[/]", highlight=False)
     return settings_module.load()
 
 

@@ -96,7 +96,7 @@ def _verified(endpoints: "Endpoints", settings: "Settings", first: int) -> tuple
     from ops import database
     from ops.verify import Verification
     from pipeline import broker, cleaning, topics
-    from processors.decisions import SignatureIndex
+    from processors.signature_index import SignatureIndex
     from sinks import queries
 
     window_ms = int(settings.dedup.window_days * _DAY_MS)

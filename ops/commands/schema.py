@@ -1,4 +1,4 @@
-"""`news db …`: the schema and a reader's shell; `news config …`: the settings in force."""
+"""`news db …`: the schema and a reader's shell."""
 
 import os
 import sys
@@ -11,7 +11,6 @@ from ops.commands.common import Csv, Json, load_settings, show, talk
 from pipeline.errors import Exit, SettingError
 
 db = typer.Typer(help="The database: migrate, check, roles, reader, retain, psql.", no_args_is_help=True)
-config = typer.Typer(help="The settings in force.", no_args_is_help=True)
 
 
 @db.command("migrate")
@@ -164,25 +163,3 @@ def psql(
 
 def _say(sentence: str) -> None:
     talk.print(sentence, highlight=False, markup=False)
-
-
-@config.command("show")
-def config_show(as_json: Json = False, as_csv: Csv = False) -> None:
-    """Every setting with its value and what it is for; secrets are masked."""
-    from ops.settings_view import rows
-
-    show(rows(load_settings()), ("variable", "value", "default", "what"), as_json=as_json, as_csv=as_csv)
-
-
-@config.command("check")
-def config_check() -> None:
-    """Whether all settings can be read and every NEWS_* variable is one."""
-    from pipeline import settings as settings_module
-
-    unknown = settings_module.unknown_variables(os.environ)
-    settings_module.load()
-    for name in unknown:
-        talk.print(f"{name} is no setting: see `news config show`.", highlight=False)
-    if unknown:
-        raise typer.Exit(Exit.USAGE)
-    talk.print("all settings can be read")

@@ -14,7 +14,7 @@ import pytest
 from tests import load
 from tests.running import END_SECONDS, Instance, Outcome, run_news, until
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(400)]
 
 #: Nothing listens on port 1, and nothing may: it takes root, and a name that IANA gave away in 1988.
 NOBODY: Final = "127.0.0.1:1"

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from pipeline import settings
 from pipeline.errors import SettingError
@@ -87,6 +88,7 @@ def test_a_wrong_setting_is_named_with_what_is_wrong(
         ("NEWS_DATABASE", '"postgresql://news:hunter2@db/news"'),
         ("NEWS_DATABASE", '{"url": ["postgresql://news:hunter2@db/news"]}'),
         ("NEWS_DATABASE__PASSWORD", "hunter2"),
+        ("NEWS_DATABASE__PASSWRD", "hunter2"),
         ("NEWS_DATABASE__URL__PASSWORD", "hunter2"),
     ],
 )
@@ -121,3 +123,150 @@ def test_variables_that_no_setting_reads_are_found() -> None:
     }
 
     assert settings.unknown_variables(environment) == ["NEWS_DATADIR", "NEWS_KAFKA_BOOTSTRAP_SERVERS"]
+
+
+def test_the_nearest_name_is_said_of_the_environment_and_of_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("NEWS_KAFKA_PARTITIONS=3\nOTHERS=1\n", encoding="utf-8")
+    monkeypatch.setenv("NEWS_DATADIR", "x")
+    monkeypatch.setenv("NEWS_SOMETHING_ELSE", "x")
+
+    assert settings.unknown() == [
+        "NEWS_DATADIR is no setting (did you mean NEWS_DATA_DIR?): see `news config show`.",
+        "NEWS_KAFKA_PARTITIONS in .env is no setting (did you mean NEWS_KAFKA__PARTITIONS?): see `news config show`.",
+        "NEWS_SOMETHING_ELSE is no setting: see `news config show`.",
+    ]
+
+
+def test_an_env_file_that_is_no_text_is_named() -> None:
+    Path(".env").write_bytes(b"NEWS_DATA_DIR=\xff\n")
+
+    with pytest.raises(SettingError, match=r"\.env is not UTF-8"):
+        settings.load()
+
+
+def url_of(found: settings.Settings) -> str | None:
+    return found.database.url.get_secret_value() if found.database.url else None
+
+
+URL = "postgresql://news@db:5432/news"
+
+
+def secret_file(content: bytes = b"s3cret\n", name: str = "password") -> str:
+    path = Path(name).absolute()
+    path.write_bytes(content)
+    return str(path)
+
+
+@pytest.mark.parametrize("content", [b"s3cret", b"s3cret\n", b"s3cret\r\n", b"\xef\xbb\xbfs3cret\n"])
+def test_a_secret_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setenv("NEWS_DATABASE__URL", URL)
+    monkeypatch.setenv("NEWS_DATABASE__PASSWORD_FILE", secret_file(content))
+
+    assert url_of(settings.load()) == "postgresql://news:s3cret@db:5432/news"
+
+
+def test_every_secret_can_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in settings.secrets():
+        monkeypatch.setenv(name + "_FILE", secret_file(f"{URL}/{name}".encode(), name))
+    found = settings.Settings()
+
+    for name, (group, field) in settings.secrets().items():
+        assert getattr(getattr(found, group), field).get_secret_value() == f"{URL}/{name}"
+
+
+def test_the_file_of_a_secret_can_stand_in_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = secret_file(URL.encode(), "url")
+    Path(".env").write_text(f"NEWS_DATABASE__URL_FILE={path}\n", encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://theirs/news")
+
+    assert url_of(settings.load()) == URL
+    assert settings.secret_sources() == {"NEWS_DATABASE__URL": f"NEWS_DATABASE__URL_FILE={path}"}
+
+
+def test_an_empty_variable_takes_back_what_the_env_file_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text(f"NEWS_DATABASE__PASSWORD_FILE={secret_file()}\n", encoding="utf-8")
+    monkeypatch.setenv("NEWS_DATABASE__URL", "postgresql://news:own@db/news")
+    monkeypatch.setenv("NEWS_DATABASE__PASSWORD_FILE", "")
+
+    assert url_of(settings.load()) == "postgresql://news:own@db/news"
+    assert settings.secret_sources() == {}
+
+
+WRONG_FILES = {
+    "not there": (None, "is not there"),
+    "empty": (b"", "is empty"),
+    "an empty line": (b" \n", "is empty"),
+    "two lines": (b"s3cret\nhunter2\n", "more than one line"),
+    "no text": (b"\xff\xfes3cret", "is not UTF-8"),
+    "too large": (b"s3cret" * 20_000, "more than 65,536 bytes"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), WRONG_FILES.values(), ids=list(WRONG_FILES))
+def test_a_file_that_holds_no_secret_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+) -> None:
+    path = "/nowhere/password" if content is None else secret_file(content)
+    monkeypatch.setenv("NEWS_DATABASE__URL", URL)
+    monkeypatch.setenv("NEWS_DATABASE__PASSWORD_FILE", path)
+
+    with pytest.raises(SettingError) as caught:
+        settings.load()
+
+    assert str(caught.value).startswith(f"NEWS_DATABASE__PASSWORD_FILE: {path} ")
+    assert said in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NEWS_DATABASE__URL_FILE", str(tmp_path))
+
+    with pytest.raises(SettingError, match=f"NEWS_DATABASE__URL_FILE: {tmp_path} cannot be read: Is a directory"):
+        settings.load()
+
+
+BOTH = {
+    "the secret and its file": {"NEWS_DATABASE__URL": URL, "NEWS_DATABASE__PASSWORD": "s3cret", "file": "yes"},
+    "a password in the URL": {"NEWS_DATABASE__URL": "postgresql://news:s3cret@db/news", "file": "yes"},
+    "a password behind the URL": {"NEWS_DATABASE__URL": "postgresql://news@db/news?password=s3cret", "file": "yes"},
+    "no URL": {"file": "yes"},
+    "what is no URL": {"NEWS_DATABASE__URL": "host=db s3cret", "file": "yes"},
+}
+
+
+@pytest.mark.parametrize("given", BOTH.values(), ids=list(BOTH))
+def test_what_contradicts_a_password_is_said(monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(*("NEWS_DATABASE__PASSWORD_FILE", secret_file()) if name == "file" else (name, value))
+
+    with pytest.raises(SettingError) as caught:
+        settings.load()
+
+    assert "NEWS_DATABASE__" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+PASSWORD = "a b/c@d:e?f#g%20'h\\ü"
+URLS = [
+    "postgresql://news@db:5432/news",
+    "postgres://news@[::1]:5432/news?sslmode=require&application_name=a@b",
+    "postgresql://news:@db/news",
+    "postgresql://db/news?application_name=a@b",
+    "postgresql://n%40ws@db1:1,db2:2/news",
+    "postgresql:///news?host=/run/postgresql&user=news",
+    "host=db user=news dbname=news",
+    "dbname='a b' host=/run/postgresql",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_password_is_put_into_the_url_and_nothing_else_changes(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("NEWS_DATABASE__URL", url)
+    monkeypatch.setenv("NEWS_DATABASE__PASSWORD", PASSWORD)
+
+    finished = url_of(settings.load())
+
+    assert finished is not None
+    assert conninfo_to_dict(finished) == conninfo_to_dict(url) | {"password": PASSWORD}
+    assert ("://" in finished) == ("://" in url)

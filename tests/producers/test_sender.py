@@ -167,7 +167,7 @@ def assert_in_order(numbers: list[int]) -> None:
             seen.append(number)
 
 
-@pytest.mark.skipif(bool(os.environ.get("NEWS_TEST_NO_EMBEDDED")), reason="needs a broker of its own to stop")
+@pytest.mark.embedded
 def test_a_broker_that_dies_while_sending_loses_nothing(tmp_path: Path, spool: Spool) -> None:
     server = EmbeddedKafka(tmp_path / "kafka", cache_folder())
     try:
