@@ -1,10 +1,16 @@
-"""Fixtures of all tests: where services come from stands in tests/fixtures/."""
+"""Fixtures of all tests: where services come from stands in tests/fixtures/services.py."""
 
 import os
 
 import hypothesis
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.kafka", "tests.fixtures.strangers"]
+pytest_plugins = [
+    "tests.fixtures.services",
+    "tests.fixtures.database",
+    "tests.fixtures.kafka",
+    "tests.fixtures.shared",
+    "tests.fixtures.strangers",
+]
 
 # CI looks at the same cases each time: what a laptop finds by chance becomes a case that is written down.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)

@@ -2,7 +2,6 @@
 
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ PAGE: Final = REPOSITORY / "docs" / "sql.md"
 
 def main() -> int:
     """Write the page as a PostgreSQL of its own has it; 1 if something has no comment."""
-    with tempfile.TemporaryDirectory() as name, contextmanager(embedded)(Path(name)) as url:
+    with tempfile.TemporaryDirectory() as name, embedded(Path(name)) as url:
         migrate.migrate(url)
         with psycopg.connect(url) as connection:
             found = contract.read(connection)

@@ -13,7 +13,7 @@ import pytest
 from tests.docs.commands import Checkout, commands
 from tests.running import END_SECONDS, REPOSITORY, until
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 README: Final = REPOSITORY / "README.md"
 RUNS: Final = "make run"

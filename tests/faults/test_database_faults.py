@@ -20,7 +20,7 @@ from tests.faults import sink
 from tests.faults.sink import Server, assert_written_once, count, publish, running, story
 from tests.fixtures.kafka import missing
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 MEGABYTE = 1024 * 1024
 
 

@@ -25,7 +25,7 @@ from processors.signature_index import SignatureIndex
 from tests import load
 from tests.running import DRAIN_SECONDS, Instance, until
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(900)]
 
 ARTICLES: Final = 500
 SHARES: Final = {"copies": 0.04, "revisions": 0.04, "redeliveries": 0.04, "broken": 0.016}

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -13,7 +15,7 @@ from pipeline.errors import SettingError
 from pipeline.settings import load
 from sinks import migrate, postgres, publication
 from sinks.database import connect
-from tests.fixtures.database import embedded
+from tests.fixtures.database import embedded, empty
 from tests.sinks.samples import Feed, decided, decision, enriched, enrichment
 
 pytestmark = pytest.mark.services
@@ -72,24 +74,41 @@ def test_a_name_that_wants_quotes_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         load()
 
 
-@pytest.fixture(scope="module")
-def logical_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server whose log has what subscribers need."""
+@pytest.fixture
+def logical_server(database_server: str, tmp_path: Path) -> Iterator[str]:
+    """A server whose log has what subscribers need: the one of all tests, or one more."""
+    with psycopg.connect(database_server) as connection:
+        is_logical = connection.execute("SHOW wal_level").fetchone() == ("logical",)
+    if is_logical:
+        yield database_server
+        return
     from ops.embedded import postgres as embedded_postgres
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded_postgres, "SETTINGS", {**embedded_postgres.SETTINGS, "wal_level": "logical"})
-        yield from embedded(tmp_path_factory.mktemp("logical"))
+        with embedded(tmp_path) as url:
+            yield url
 
 
-def made(server: str, name: str) -> str:
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return f"{server.rpartition('/')[0]}/{name}"
+def as_the_server_sees_itself(connection: psycopg.Connection[Any], url: str) -> str:
+    """How this server reaches its own database: in a container its port is another one."""
+    (port,) = connection.execute("SELECT inet_server_port()").fetchone() or ()
+    return make_conninfo(url, host="127.0.0.1", port=port)
 
 
-def test_a_subscriber_gets_what_is_there_and_what_comes(logical_server: str) -> None:
-    source, copy = made(logical_server, "source"), made(logical_server, "copy")
+@pytest.fixture
+def source(logical_server: str) -> Iterator[str]:
+    with empty(logical_server) as url:
+        yield url
+
+
+@pytest.fixture
+def copy(logical_server: str) -> Iterator[str]:
+    with empty(logical_server) as url:
+        yield url
+
+
+def test_a_subscriber_gets_what_is_there_and_what_comes(source: str, copy: str) -> None:
     said: list[str] = []
     migrate.migrate(source, "news_rows", said.append)
     migrate.migrate(copy)
@@ -111,7 +130,7 @@ def test_a_subscriber_gets_what_is_there_and_what_comes(logical_server: str) -> 
             sql.SQL(
                 "CREATE SUBSCRIPTION rows CONNECTION {} PUBLICATION news_rows"
                 " WITH (create_slot = false, slot_name = {})"
-            ).format(sql.Literal(make_conninfo(source)), sql.Literal(slot))
+            ).format(sql.Literal(as_the_server_sees_itself(publisher, source)), sql.Literal(slot))
         )
         try:
             postgres.write_batch(sink, feed.incoming(decided(second, 2), enriched(second, 2, enrichment("Bob"))))

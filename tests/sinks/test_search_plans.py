@@ -8,6 +8,7 @@ import pytest
 
 from sinks import articles, statements
 from sinks.articles import Wanted
+from tests.fixtures.database import clone
 
 pytestmark = pytest.mark.services
 
@@ -57,16 +58,10 @@ SET session_replication_role = origin;
 @pytest.fixture(scope="module")
 def many(database_server: str, _template: str) -> Iterator[psycopg.Connection[Any]]:
     """A database of 50,000 articles, for all tests of this file: they only read."""
-    from tests.fixtures.database import _execute, _named
-
-    _execute(database_server, "CREATE DATABASE {} TEMPLATE {}", "search_plans", _template)
-    try:
-        with psycopg.connect(_named(database_server, "search_plans"), autocommit=True) as connection:
-            connection.execute(FILL)
-            connection.execute("VACUUM (ANALYZE) ingest.search, ingest.articles, ingest.versions")
-            yield connection
-    finally:
-        _execute(database_server, "DROP DATABASE {} WITH (FORCE)", "search_plans")
+    with clone(database_server, _template) as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(FILL)
+        connection.execute("VACUUM (ANALYZE) ingest.search, ingest.articles, ingest.versions")
+        yield connection
 
 
 def scans(connection: psycopg.Connection[Any], table: str) -> tuple[int, int]:
