@@ -33,8 +33,19 @@ COMPOSE: Final = """\
 # the same for the HTTP API
 #WEB_PORT=8080
 
-# folder of the secrets, which holds the file database-password; unset: a volume, and the password is made
-#SECRETS=
+# folder of the secrets, which holds the file database-password; or a volume, in which the password is made
+#SECRETS=secrets
+
+# folders of this machine: files to be fed, and what the stages read (feeds.toml, a watch list)
+#INBOX=./inbox
+#CONFIG=./config
+
+# the image of our services
+#IMAGE=news-pipeline
+
+# NEWS_NLP__PROCESSES of one enrich container, and its memory limit, which go together
+#ENRICH_PROCESSES=2
+#ENRICH_MEMORY=2g
 """
 
 

@@ -1,5 +1,6 @@
 """The file .env.example names every setting, and taken as it is it changes none."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from pipeline.settings import FILE_SUFFIX, Settings, unknown_variables
 from tests import check_env_example
 
 OURS = "NEWS_"
-COMPOSE = {"KAFKA_PORT", "POSTGRES_PORT", "WEB_PORT", "SECRETS"}
+COMPOSE_FILE = check_env_example.FILE.with_name("docker-compose.yml")
+#: The variables of docker-compose.yml itself, with their defaults.
+COMPOSE = dict(re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", COMPOSE_FILE.read_text(encoding="utf-8")))
 
 
 def uncommented(folder: Path) -> Path:
@@ -49,7 +52,9 @@ def test_every_setting_stands_in_it_once(tmp_path: Path) -> None:
     names = [line.partition("=")[0] for line in lines if "=" in line]
 
     assert len(names) == len(set(names))
-    assert {name for name in names if not name.endswith(FILE_SUFFIX)} == leaves(Settings.model_json_schema()) | COMPOSE
+    assert {name for name in names if not name.endswith(FILE_SUFFIX)} == leaves(Settings.model_json_schema()) | set(
+        COMPOSE
+    )
     assert "NEWS_DATABASE__PASSWORD_FILE" in names
     assert unknown_variables(dict.fromkeys(names, "")) == []
 
@@ -64,3 +69,4 @@ def test_the_values_in_it_are_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_
 
     assert Settings(_env_file=file) == defaults
     assert values["NEWS_KAFKA__PARTITIONS"] == "4"
+    assert {name: values[name] for name in COMPOSE} == COMPOSE
