@@ -1,6 +1,6 @@
 """kafka-python clients with the settings that were measured, and the questions asked of a cluster.
 
-Errors become ours at this door: Unavailable when the cluster does not answer, Stop when it is not the cluster it was.
+Errors become ours at this door: Unavailable when the cluster does not answer, SettingError when its topics are not right.
 """
 
 import socket
@@ -23,7 +23,7 @@ from kafka.errors import (
 )
 from kafka.partitioner import DefaultPartitioner
 
-from pipeline.errors import SettingError, Stop, Unavailable
+from pipeline.errors import SettingError, Unavailable
 from pipeline.topics import MAX_RAW_BYTES, MAX_RECORD_BYTES, Topic
 
 POLL_SECONDS: Final = 0.05
@@ -174,7 +174,8 @@ def check(states: dict[str, TopicState], topics: Sequence[Topic]) -> list[str]:
 def require(bootstrap_servers: str, topics: Sequence[Topic], timeout_seconds: float) -> dict[str, TopicState]:
     """Wait until the cluster answers and has the topics.
 
-    Raises Unavailable (no answer, or topics missing, for `timeout_seconds`) or Stop (a topic is not as it must be).
+    Raises Unavailable (no answer, or topics missing, for `timeout_seconds`) or SettingError (a topic is not as it must
+    be).
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
@@ -191,7 +192,7 @@ def require(bootstrap_servers: str, topics: Sequence[Topic], timeout_seconds: fl
         if not problems:
             return states
         if all(t.name in states for t in topics):
-            raise Stop(" ".join(problems))
+            raise SettingError(" ".join(problems))
         if left <= 0:
             raise Unavailable(f"Kafka at {bootstrap_servers} (NEWS_KAFKA__BOOTSTRAP_SERVERS): " + " ".join(problems))
         time.sleep(POLL_SECONDS)  # somebody creates the topics meanwhile

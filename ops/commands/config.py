@@ -41,7 +41,9 @@ def config_check() -> None:
 
 
 @app.command("secret")
-def secret(file: Annotated[Path, typer.Argument(help="To be made, in a folder that is there.")]) -> None:
+def secret(
+    file: Annotated[Path, typer.Argument(help="To be made, in a folder that is there.", readable=False)],
+) -> None:
     """Make FILE with a random secret, unless it holds one: for NEWS_DATABASE__PASSWORD_FILE and its like.
 
     All users may read the file, as containers run as different ones: the folder around it is what protects it.

@@ -34,6 +34,8 @@ def topics(
         rows = kafka_view.topics_rows(client, declared)
         problems = broker.check(broker.topic_states(client), declared)
     show(rows, ("topic", "partitions", "records", "kept", "what"), as_json=as_json, as_csv=as_csv)
+    if action == "apply" and problems:
+        raise SettingError(" ".join(problems))
     for problem in problems:
         talk.print(f"[red]{problem}[/]", highlight=False)
     if problems:
