@@ -1,6 +1,6 @@
 """kafka-python clients with the settings that were measured, and the questions asked of a cluster.
 
-Errors become ours at this door: Unavailable when the cluster does not answer, SettingError when its topics are not right.
+Errors become ours at this door: Unavailable when the cluster does not answer, SettingError where its topics are wrong.
 """
 
 import socket
