@@ -5,13 +5,13 @@ import os
 import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal, assert_never
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Protocol, assert_never
 
 from pipeline import metrics
 from pipeline.dead_letters import DeadLetter
@@ -25,7 +25,6 @@ from producers.formats.page import Extract
 from producers.spool import Cursor, Spool
 
 if TYPE_CHECKING:
-    from producers.archives import WarcReader
     from producers.formats.warc import Dropped
 
 BATCH_RECORDS: Final = 500
@@ -57,6 +56,13 @@ def silent(_count: FeedCount, _sentence: str | None) -> None:
 
 class Interrupted(Exception):
     """Feeding was asked to stop; what was counted is safe, the rest has not been read."""
+
+
+class WarcReader(Protocol):
+    """What reads a WARC file from a place on (archives.py)."""
+
+    def read(self, path: Path, source: str | None, start: Position) -> "Generator[Found | Dropped | End, None, None]":
+        """What is in it, its End last."""
 
 
 class Feeder:
@@ -132,7 +138,7 @@ class Feeder:
         self._keep(None)
 
     def feed_warc(
-        self, path: Path, reader: "WarcReader", *, only_changed: bool = False, limit: int | None = None
+        self, path: Path, reader: WarcReader, *, only_changed: bool = False, limit: int | None = None
     ) -> None:
         """Feed the pages of a WARC file, `limit` of them at most. One that was not fed to its end is gone on with.
 
