@@ -15,7 +15,7 @@ from pipeline.errors import NewsError
 from tests.fixtures.kafka import cache_folder, make_topics_afresh, missing
 from tests.running import REPOSITORY, clean_environment, until
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(300), pytest.mark.usefixtures("sockets_collected")]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(300), pytest.mark.usefixtures("sockets_collected")]
 
 READY_SECONDS = 90
 #: From the end of a service to a health check that is red, and back.
