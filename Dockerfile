@@ -47,7 +47,8 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "pipeline.health"]
 CMD ["news", "--help"]
 
-ARG VERSION=unknown
+# That of pyproject.toml: a test compares them.
+ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="news-pipeline" \

@@ -4,6 +4,7 @@ Errors become ours at this door: Unavailable when the cluster does not answer, S
 """
 
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,6 +24,7 @@ from kafka.errors import (
 )
 from kafka.partitioner import DefaultPartitioner
 
+from pipeline import readiness
 from pipeline.errors import SettingError, Unavailable
 from pipeline.topics import MAX_RAW_BYTES, MAX_RECORD_BYTES, Topic
 
@@ -171,36 +173,51 @@ def check(states: dict[str, TopicState], topics: Sequence[Topic]) -> list[str]:
     return problems
 
 
-def require(bootstrap_servers: str, topics: Sequence[Topic], timeout_seconds: float) -> dict[str, TopicState]:
-    """Wait until the cluster answers and has the topics.
+def require(
+    bootstrap_servers: str, topics: Sequence[Topic], timeout_seconds: float, stop: threading.Event | None = None
+) -> dict[str, TopicState]:
+    """Wait until the cluster answers and has the topics; gives none when `stop` is set before.
 
-    Raises Unavailable (no answer, or topics missing, for `timeout_seconds`) or SettingError (a topic is not as it must
-    be).
+    Meanwhile the stage says what it waits for (pipeline/readiness.py). Raises Unavailable (no answer, or topics
+    missing, for `timeout_seconds`) or SettingError (a topic is not as it must be).
     """
-    deadline = time.monotonic() + timeout_seconds
+    try:
+        return _required(bootstrap_servers, topics, time.monotonic() + timeout_seconds, stop or threading.Event())
+    finally:
+        readiness.goes_on(require)
+
+
+def _required(
+    bootstrap_servers: str, topics: Sequence[Topic], deadline: float, stop: threading.Event
+) -> dict[str, TopicState]:
     while True:
-        _wait_for_a_listener(bootstrap_servers, deadline)
+        _wait_for_a_listener(bootstrap_servers, deadline, stop)
+        if stop.is_set():
+            return {}
         left = deadline - time.monotonic()
         try:
             with admin(bootstrap_servers, timeout_seconds=max(1, min(left, 5))) as client:
                 states = topic_states(client)
-        except Unavailable:
+        except Unavailable as error:
             if left <= 0:
                 raise
+            readiness.waits(require, str(error))
             continue
         problems = check(states, topics)
         if not problems:
             return states
         if all(t.name in states for t in topics):
             raise SettingError(" ".join(problems))
+        missing = f"Kafka at {bootstrap_servers} (NEWS_KAFKA__BOOTSTRAP_SERVERS): {' '.join(problems)}"
         if left <= 0:
-            raise Unavailable(f"Kafka at {bootstrap_servers} (NEWS_KAFKA__BOOTSTRAP_SERVERS): " + " ".join(problems))
-        time.sleep(POLL_SECONDS)  # somebody creates the topics meanwhile
+            raise Unavailable(missing)
+        readiness.waits(require, missing)
+        stop.wait(POLL_SECONDS)  # somebody creates the topics meanwhile
 
 
-def _wait_for_a_listener(bootstrap_servers: str, deadline: float) -> None:
+def _wait_for_a_listener(bootstrap_servers: str, deadline: float, stop: threading.Event) -> None:
     """Wait until one of the addresses takes a connection; a client that comes too early backs off and is late."""
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not stop.is_set():
         for address in bootstrap_servers.split(","):
             host, _, port = address.strip().rpartition(":")
             try:
@@ -210,7 +227,8 @@ def _wait_for_a_listener(bootstrap_servers: str, deadline: float) -> None:
             except OSError:
                 continue
             return
-        time.sleep(POLL_SECONDS)
+        readiness.waits(require, f"Kafka does not answer at {bootstrap_servers} (NEWS_KAFKA__BOOTSTRAP_SERVERS)")
+        stop.wait(POLL_SECONDS)
 
 
 Offsets = dict[tuple[str, int], int]

@@ -334,6 +334,8 @@ def load() -> Settings:
     except ValueError as error:  # pydantic-settings: a group given as something that is not JSON
         raise SettingError(f"A {PREFIX}* variable cannot be read: {error}") from None
     _check_retention(settings)
+    if settings.database.url:
+        secret_files.check_url(settings.database.url.get_secret_value())
     return settings.model_copy(update={"database": _with_password(settings.database)})
 
 

@@ -51,7 +51,9 @@ def run(bootstrap_servers: str, database_url: str, settings: Settings, stop: thr
     database = Database(database_url, settings.database.transaction_timeout_seconds)
     with closing(database):
         _wait_for(database, timeout, stop)
-        broker.require(bootstrap_servers, [t for t in declared if t.name in TOPICS], timeout)
+        broker.require(bootstrap_servers, [t for t in declared if t.name in TOPICS], timeout, stop)
+        if stop.is_set():
+            return
         consumer = broker.consumer(
             bootstrap_servers,
             group_id=GROUP,
@@ -75,15 +77,19 @@ def run(bootstrap_servers: str, database_url: str, settings: Settings, stop: thr
 
 def _wait_for(database: Database, timeout_seconds: float, stop: threading.Event) -> None:
     deadline = time.monotonic() + timeout_seconds
-    while not stop.is_set():
-        try:
-            database.run(schema.check_schema)
-        except Unavailable as error:
-            if isinstance(error, Refused) or time.monotonic() > deadline:
-                raise
-            stop.wait(0.2)
-        else:
-            return
+    try:
+        while not stop.is_set():
+            try:
+                database.run(schema.check_schema)
+            except Unavailable as error:
+                if isinstance(error, Refused) or time.monotonic() > deadline:
+                    raise
+                readiness.waits(database, str(error))
+                stop.wait(0.2)
+            else:
+                return
+    finally:
+        readiness.goes_on(database)
 
 
 class ArticleSink(ConsumerRebalanceListener):  # type: ignore[misc]

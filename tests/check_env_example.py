@@ -22,7 +22,8 @@ HEAD: Final = """\
 """
 #: These are of docker-compose.yml, not of `news`.
 COMPOSE: Final = """\
-# --- docker compose alone: docs/deployment.md. It sets the addresses of Kafka and PostgreSQL and NEWS_DATA_DIR itself.
+# --- docker compose alone: docs/deployment.md. It sets the addresses of Kafka and PostgreSQL and NEWS_DATA_DIR itself,
+# and hands nothing of NEWS_DATABASE__URL and NEWS_DATABASE__PASSWORD to containers.
 
 # port of this machine, on 127.0.0.1, at which Kafka can be reached
 #KAFKA_PORT=9092
@@ -40,12 +41,19 @@ COMPOSE: Final = """\
 #INBOX=./inbox
 #CONFIG=./config
 
-# the image of our services
+# the image of our services: built where it is not there, never pulled
 #IMAGE=news-pipeline
+
+# labels of the image, when it is built: the commit, and the time (RFC 3339)
+#REVISION=unknown
+#CREATED=unknown
 
 # NEWS_NLP__PROCESSES of one enrich container, and its memory limit, which go together
 #ENRICH_PROCESSES=2
 #ENRICH_MEMORY=2g
+
+# NEWS_EXTRACTION__PROCESSES, of the producers and of the HTTP API each
+#EXTRACTION_PROCESSES=2
 """
 
 

@@ -1,5 +1,6 @@
 """What people get wrong, in containers: one line that names the setting and what to do, and a state that is seen."""
 
+import json
 import secrets
 import shutil
 import socket
@@ -191,3 +192,34 @@ def test_compose_alone_says_what_is_missing(project: Project) -> None:
 
     assert "NEWS_PRODUCERS__FEEDS: /config/feeds.toml" in one_line(outcome.out + outcome.err)
     assert outcome.status == Exit.USAGE
+
+
+def test_what_env_says_of_a_database_of_a_laptop_stays_there(project: Project) -> None:
+    laptops = f"laptops-{secrets.token_hex(8)}"
+    (project.folder / ".env").write_text(
+        f"NEWS_DATABASE__PASSWORD={laptops}\nNEWS_DATABASE__URL_FILE=/home/{laptops}\n"
+        f"DATABASE_URL=postgresql://news:{laptops}@127.0.0.1/news\nNEWS_LOG__LEVEL=WARNING\n",
+        encoding="utf-8",
+    )
+
+    services = json.loads(project.compose("config", "--format", "json"))["services"]
+
+    assert services["sink"]["environment"]["NEWS_LOG__LEVEL"] == "WARNING", "it is read"
+    assert laptops not in json.dumps(services)
+    assert run_in(project, "secrets").status == 0
+    for service in ("sink", "producers"):
+        outcome = project.try_compose("run", "--rm", "--no-deps", "-T", service, "news", "config", "check")
+        assert outcome.status == 0, outcome
+
+
+def test_only_who_needs_the_database_knows_it(project: Project) -> None:
+    services = json.loads(project.compose("config", "--format", "json"))["services"]
+
+    holders = {
+        name
+        for name, service in services.items()
+        if any(mount["target"] == "/run/news/secrets" for mount in service.get("volumes", ()))
+    }
+    told = {name for name, service in services.items() if service["environment"].get("NEWS_DATABASE__URL")}
+    assert holders == {"secrets", "postgres", "migrate", "sink", "web"}
+    assert told == {"migrate", "sink", "web"}

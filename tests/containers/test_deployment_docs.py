@@ -14,15 +14,16 @@ from tests.running import REPOSITORY, until
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 PAGE: Final = REPOSITORY / "docs" / "deployment.md"
-#: Commands that set up what is there already.
-SETS_UP: Final = ("git pull", "docker compose build")
+#: Commands that set up what is there already, or change images that other projects use.
+SETS_UP: Final = ("git pull", "docker tag ", "docker compose pull ", "REVISION=")
+SECRET: Final = "database-password"
 COMMAND_SECONDS: Final = 240
 
 
 def stands_for(command: str, project: Project) -> str:
     """The command with the names, ports and network of this project."""
     for plain, here in (
-        ("s/@postgres:/@localhost:/", f"s/@postgres:5432/@localhost:{project.variables['POSTGRES_PORT']}/"),
+        ("psql -h localhost", f"psql -h localhost -p {project.variables['POSTGRES_PORT']}"),
         ("news_$v", f"{project.name}_$v"),
         ("news-data", f"{project.name}_data"),
         ("news-sink", f"{project.name}-own-sink"),
@@ -71,7 +72,7 @@ def test_the_commands_of_the_page_work_in_its_order(project: Project, tmp_path: 
             if " feed " in command.text:
                 project.wait_balanced()
                 articles = project.value("SELECT count(*) FROM news.articles")
-            if command.text.startswith("psql"):
+            if "psql -h" in command.text:
                 assert "Blinken Meets With Netanyahu" in done.stdout
         assert articles > 20
         assert project.value("SELECT count(*) FROM news.articles") == articles, "the backup brought all of them back"
@@ -81,9 +82,15 @@ def test_the_commands_of_the_page_work_in_its_order(project: Project, tmp_path: 
 
 
 def write_own_settings(project: Project) -> None:
-    """The settings that the page shows, for this project's Kafka and PostgreSQL."""
-    password = project.compose("exec", "-T", "sink", "cat", "/run/news/secrets/database-password").strip()
+    """The settings that the page shows, for this project's Kafka and PostgreSQL, and the file with the password."""
     (project.folder / "own.env").write_text(
-        f"NEWS_KAFKA__BOOTSTRAP_SERVERS=kafka:19092\nNEWS_DATABASE__URL=postgresql://news:{password}@postgres:5432/news\n",
+        "NEWS_KAFKA__BOOTSTRAP_SERVERS=kafka:19092\n"
+        "NEWS_DATABASE__URL=postgresql://news@postgres:5432/news\n"
+        f"NEWS_DATABASE__PASSWORD_FILE=/run/news/secrets/{SECRET}\n",
         encoding="utf-8",
     )
+    folder = project.folder / "secrets"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    password = project.compose("exec", "-T", "sink", "cat", f"/run/news/secrets/{SECRET}")
+    (folder / SECRET).write_text(password, encoding="ascii")

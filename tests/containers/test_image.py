@@ -147,11 +147,12 @@ for d in distributions():
     assert (outcome.out, outcome.err) == ("", "")
 
 
-def test_its_labels_say_what_it_is(image: str) -> None:
+def test_its_labels_say_what_it_is(image: str, run: Run) -> None:
     labels = config_of(image)["Config"]["Labels"]
 
     names = {name.removeprefix("org.opencontainers.image.") for name in labels}
     assert {"title", "description", "licenses", "version", "revision", "created"} <= names
+    assert labels["org.opencontainers.image.version"] in run("news", "--version").out.split(), "see the Dockerfile"
 
 
 def test_it_has_a_health_check_and_no_secret(image: str) -> None:
@@ -179,10 +180,11 @@ def test_a_stage_without_its_broker_is_visibly_unhealthy(background: Background)
     dropped = docker("exec", name, "sh", "-c", 'echo \'{"body": "One article."}\' > /tmp/one.jsonl')
     assert dropped.status == 0, dropped
 
-    until(f"the health of {name} is red", lambda: health(name)[0] == "unhealthy", 60)
+    # Red before that, too, where its start takes long.
+    until(f"{name} says what it waits for", lambda: health(name)[1].startswith("waits for "), 60)
 
-    said = health(name)[1]
-    assert said.startswith("waits for "), said
+    state, said = health(name)
+    assert state == "unhealthy"
     assert "NEWS_KAFKA__BOOTSTRAP_SERVERS" in said
 
 

@@ -36,6 +36,16 @@ def said(found: Outcome, status: int) -> str:
     return found.err
 
 
+def wait_that_it_says(ready: Path) -> str:
+    """What the stage waits for, as soon as the health check says it."""
+
+    def waits() -> str | None:
+        why = health.why_not(str(ready), time.time())
+        return why if why is not None and why.startswith("waits for ") else None
+
+    return until("it waits", waits, SECONDS)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_data_folder_that_cannot_be_written_is_named(stage: str, tmp_path: Path) -> None:
     in_the_way = tmp_path / "data"
@@ -112,17 +122,73 @@ def test_a_stage_that_takes_articles_without_a_broker_says_that_they_wait(stage:
     )
     try:
         until("it is ready", ready.exists, SECONDS)
-        why = until(
-            "it waits",
-            lambda: (found := health.why_not(str(ready), time.time())) and "waits" in found and found,
-            SECONDS,
-        )
+        why = wait_that_it_says(ready)
     finally:
         process.kill()
         process.wait()
 
     assert "Kafka" in why
     assert "there is no host nowhere.invalid" in why
+
+
+@pytest.mark.parametrize("away", ["PostgreSQL", "Kafka"])
+def test_a_sink_that_waits_at_its_start_says_so_and_hears_a_signal(
+    away: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database_url = f"postgresql://{NOBODY}/n" if away == "PostgreSQL" else request.getfixturevalue("database_url")
+    ready, log = tmp_path / "ready", tmp_path / "log"
+    environment = clean_environment(
+        NEWS_DATA_DIR=str(tmp_path / "data"),
+        NEWS_KAFKA__BOOTSTRAP_SERVERS=NOBODY,
+        NEWS_KAFKA__START_TIMEOUT_SECONDS="600",
+        NEWS_DATABASE__URL=database_url,
+        NEWS_READY_FILE=str(ready),
+    )
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ops", "run", "sink"],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        why = wait_that_it_says(ready)
+        process.terminate()
+        status = process.wait(10)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert away in why
+    assert NOBODY in why
+    assert status == 0, log.read_text(encoding="utf-8")
+    assert health.why_not(str(ready), time.time()) == f"not ready yet: there is no {ready}"
+
+
+@pytest.mark.parametrize("stage", ["deduplicate", "enrich"])
+def test_a_stage_that_waits_for_its_broker_at_its_start_says_so(stage: str, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops", "run", stage],
+        cwd=REPOSITORY,
+        env=clean_environment(
+            NEWS_DATA_DIR=str(tmp_path / "data"),
+            NEWS_KAFKA__BOOTSTRAP_SERVERS=NOBODY,
+            NEWS_KAFKA__START_TIMEOUT_SECONDS="600",
+            NEWS_NLP__PROCESSES="1",
+            NEWS_READY_FILE=str(ready),
+        ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        why = wait_that_it_says(ready)
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+    assert f"Kafka does not answer at {NOBODY}" in why
 
 
 def test_models_whose_processes_are_killed_again_and_again_name_the_memory(tmp_path: Path, kafka: str) -> None:

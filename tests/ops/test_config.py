@@ -113,6 +113,25 @@ def test_check_reads_the_files_of_secrets(tmp_path: Path) -> None:
     assert (there.status, there.err) == (0, "all settings can be read\n")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"NEWS_DATABASE__URL": "postgresql://news:hunter2-hunter2%zz@127.0.0.1:1/news"},
+        {"NEWS_DATABASE__URL": "postgresql://news:pw@hunter2-hunter2@127.0.0.1:1/news"},
+        {"NEWS_DATABASE__URL": URL, "NEWS_DATABASE__PASSWORD_FILE": SECRET},
+    ],
+)
+@pytest.mark.parametrize("command", [("config", "check"), ("config", "show"), ("db", "migrate")])
+def test_a_secret_in_the_wrong_place_is_refused_in_one_line_without_it(
+    tmp_path: Path, command: tuple[str, ...], given: dict[str, str]
+) -> None:
+    found = news(tmp_path, *command, **given)
+
+    assert (found.status, found.out, found.err.count("\n")) == (2, "", 1), found
+    assert found.err.startswith("error: NEWS_DATABASE__")
+    assert "hunter2" not in found.err
+
+
 SAYING = {
     "config show": ("config", "show"),
     "config show as JSON": ("config", "show", "--json"),

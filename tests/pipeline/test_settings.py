@@ -1,3 +1,4 @@
+import traceback
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,51 @@ def test_a_secret_stands_in_no_error(monkeypatch: pytest.MonkeyPatch, name: str,
 
     assert "hunter2" not in str(caught.value)
     assert "database" in str(caught.value).lower()
+
+
+NO_URLS = {
+    "a % that stands for itself": "postgresql://news:S3CR3T%zz@db/news",
+    "a blank": "postgresql://news:S3CR3T pw@db/news",
+    "another database": "mysql://news:S3CR3T@db/news",
+    "no scheme": "news:S3CR3T@db/news",
+    "a / after letters, read as a port": "postgresql://news:S3CR3T/pw@db/news",
+    "a / after digits, read as a database": "postgresql://news:1/S3CR3T@db/news",
+    "an @, read as a host": "postgresql://news:pw@S3CR3T@db/news",
+    "libpq's form, broken": "host=db user=news S3CR3T",
+    "bytes that are no text": "postgresql://news:S3CR3T\udcff@db/news",
+}
+
+
+@pytest.mark.parametrize("url", NO_URLS.values(), ids=list(NO_URLS))
+@pytest.mark.parametrize("password", ["", "hunter2"])
+def test_a_malformed_url_is_refused_without_any_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, password: str
+) -> None:
+    monkeypatch.setenv("NEWS_DATABASE__URL", url)
+    monkeypatch.setenv("NEWS_DATABASE__PASSWORD", password)
+
+    with pytest.raises(SettingError, match="NEWS_DATABASE__URL") as caught:
+        settings.load()
+
+    said = "".join(traceback.format_exception(caught.value))
+    assert "S3CR3T" not in said
+    assert "hunter2" not in said
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://news:p%40s%2Fs@db1:5432,db2:5433/news",
+        "postgresql://news:pw@db1,[::1]:5433/news?target_session_attrs=read-write",
+        "postgresql:///news?host=/run/postgresql",
+        "host=db1,db2 port=5432, user=news password='p@s/s%' dbname=news",
+    ],
+)
+def test_every_form_that_libpq_reads_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("NEWS_DATABASE__URL", url)
+
+    assert url_of(settings.load()) == url
 
 
 def test_a_secret_stands_in_no_printed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +263,16 @@ def test_a_file_that_holds_no_secret_is_named_in_one_line(
     assert said in str(caught.value)
     assert "s3cret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pasted", ["hunter2", "postgresql://news:hunter2@db/news", "hunter2/+=", "hunter2" * 100])
+def test_a_secret_where_its_file_belongs_is_not_shown(monkeypatch: pytest.MonkeyPatch, pasted: str) -> None:
+    monkeypatch.setenv("NEWS_DATABASE__URL_FILE", pasted)
+
+    with pytest.raises(SettingError, match="NEWS_DATABASE__URL_FILE: what it has is no path of a file") as caught:
+        settings.load()
+
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_folder_is_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ async def test_a_pool_whose_models_cannot_be_loaded_says_so(capfd: pytest.Captur
     broken = NlpPool(NlpSettings(processes=1, seconds_per_article=1), poison.load_nothing)
     broken.start()
 
-    with pytest.raises(SettingError, match="the models cannot be loaded.*no weights"):
+    with pytest.raises(SettingError, match=r"the models cannot be loaded.*no weights"):
         await broken.is_warm()
     broken.close()
 
