@@ -19,6 +19,7 @@ HEAD: Final = """\
 # `news config check` finds misspelt names, `news config show` shows what is in force.
 #
 # A secret can stand in a file of its own, which its variable with _FILE names; `news config secret FILE` makes one.
+# Give one of the two, wherever it stands: both are an error.
 """
 #: These are of docker-compose.yml, not of `news`.
 COMPOSE: Final = """\
