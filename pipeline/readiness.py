@@ -106,7 +106,7 @@ def _write(path: Path, text: str | None) -> None:
         if text is None:
             path.unlink(missing_ok=True)
         else:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="replace")
             temporary.replace(path)
     except OSError as error:  # a health check that is wrong is no reason to end what it watches
         log.error("the state of this stage cannot be written", variable=VARIABLE, path=str(path), why=error.strerror)

@@ -77,6 +77,15 @@ def test_a_wait_makes_it_unhealthy_and_is_named_until_it_is_taken_back(ready: Pa
     assert [file.name for file in ready.parent.iterdir()] == ["ready"]
 
 
+def test_a_sentence_that_is_no_utf_8_ends_nothing(ready: Path) -> None:
+    readiness.mark()
+    readiness.waits("a thread", "no host \ud800")
+
+    assert why_not(ready) == "waits for 10 s: no host ?"
+    readiness.goes_on("a thread")
+    assert why_not(ready) is None
+
+
 def test_a_stage_that_is_not_ready_says_what_it_waits_for_and_is_still_not_ready(ready: Path) -> None:
     readiness.waits("the start", "Kafka does not answer.")
 
